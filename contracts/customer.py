@@ -1,0 +1,23 @@
+"""CustomerEvent: what happened to a customer record. Payload of `frontdesk.customer.v1`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from contracts.base import Payload
+
+
+class CustomerEvent(Payload):
+    """`merged`: follow `into` from now on. `unmerged` and `split` take that back. `erased`: forget the id."""
+
+    event_id: UUID
+    workspace: UUID
+    customer: UUID
+    version: int
+    change: Literal["merged", "unmerged", "split", "erased"]
+    occurred_at: datetime
+    into: UUID | None = None
+    actor: str = "identity"
+    reason: str = ""

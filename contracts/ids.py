@@ -1,0 +1,74 @@
+"""Every deterministic id, in one file. All are UUIDv5 (RFC 9562) under NAMESPACE; parts are joined by NUL,
+which no part may hold, so that ("a", "bc") and ("ab", "c") differ.
+
+Same input, same id: this is what makes every hop of the pipeline repeatable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("6f0c3a52-54a4-5b1e-9d8e-3a1f0c7be2d4")
+
+
+def derive(kind: str, *parts: str) -> UUID:
+    """The id of `kind` for these parts; NUL inside a part is replaced, so that it cannot forge a border."""
+    return uuid5(NAMESPACE, "\0".join((kind, *(part.replace("\0", "\ufffd") for part in parts))))
+
+
+def sha256_hex(data: bytes) -> str:
+    """The archive's key and the identity of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def workspace_id(slug: str) -> UUID:
+    """workspace: its slug."""
+    return derive("workspace", slug)
+
+
+def message_id(workspace: UUID, channel: str, account: str, provider_id: str) -> UUID:
+    """message: workspace, channel, account, provider id.
+
+    The provider id is the channel's: mail: Message-ID and a hash of the decoded body, or sha256 of the bytes;
+    Telegram: chat id, message id and edit date; form: the Idempotency-Key.
+    """
+    return derive("message", str(workspace), channel, account, provider_id)
+
+
+def customer_id(workspace: UUID, proven: bool, kind: str, value: str, generation: int = 0) -> UUID:
+    """customer: workspace, claimed or proven, kind and value of the founding handle, generation.
+
+    A split or an erasure raises the generation, so that the founding handle makes a new person.
+    """
+    return derive("customer", str(workspace), "proven" if proven else "claimed", kind, value, str(generation))
+
+
+def anonymous_customer_id(workspace: UUID, message: UUID) -> UUID:
+    """customer without any handle: workspace and the message itself."""
+    return derive("customer", str(workspace), "message", str(message))
+
+
+def ticket_id(workspace: UUID, opening_message: UUID) -> UUID:
+    """ticket: workspace and the message that opened it."""
+    return derive("ticket", str(workspace), str(opening_message))
+
+
+def ticket_event_id(ticket: UUID, version: int) -> UUID:
+    """ticket event: ticket and version."""
+    return derive("ticket-event", str(ticket), str(version))
+
+
+def dead_letter_id(stage: str, topic: str, partition: int, offset: int) -> UUID:
+    """dead letter of a stage: where the record lies."""
+    return derive("dead-letter", stage, topic, str(partition), str(offset))
+
+
+def parked_id(workspace: UUID, channel: str, account: str, raw: bytes) -> UUID:
+    """dead letter of the door: workspace, channel, account and sha256 of the bytes."""
+    return derive("parked", str(workspace), channel, account, sha256_hex(raw))
+
+
+def identity_event_id(message: UUID, action: str, kind: str, value: str) -> UUID:
+    """identity event: the message that caused it, what it did, to which handle."""
+    return derive("identity-event", str(message), action, kind, value)

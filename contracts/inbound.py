@@ -1,0 +1,146 @@
+"""InboundMessage: what a channel transcribes. Payload of `frontdesk.inbound.v1` and of the overflow lane."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, get_args
+from uuid import UUID
+
+from contracts.base import Payload
+
+Kind = Literal[
+    "message",
+    "edit",
+    "delete",
+    "reaction",
+    "status",
+    "echo",
+    "system",
+    "call",
+    "chat_session",
+    "rating",
+    "bounce",
+    "auto_reply",
+    "feedback_report",
+    "read_receipt",
+    "loop",
+    "unsupported",
+]
+"""What happened. Only `message` opens a ticket; the others are stored under their target or by themselves."""
+
+Direction = Literal["in", "out"]
+
+HandleKind = Literal[
+    "external_id",
+    "email",
+    "phone",
+    "telegram_user",
+    "psid",
+    "igsid",
+    "whatsapp_user",
+    "viber_user",
+    "x_user",
+    "visitor",
+]
+"""Every kind of handle. `phone` is also a WhatsApp `wa_id` and an SMS sender, as +E.164."""
+
+HANDLE_KINDS: tuple[str, ...] = get_args(HandleKind)
+
+Proof = Literal["mentioned", "claimed", "channel", "verified", "authoritative"]
+"""How sure we are that the sender holds the handle, weakest first (operations.md, trust model)."""
+
+PROOFS: tuple[str, ...] = get_args(Proof)
+
+
+class Handle(Payload):
+    """One identifier of a person, as the channel gave it, and how well it is proven."""
+
+    kind: HandleKind
+    value: str
+    proof: Proof = "claimed"
+
+
+class Sender(Payload):
+    """The person (or, for an echo, the agent's account) behind the event. Withheld callers have no handle."""
+
+    handles: tuple[Handle, ...] = ()
+    display_name: str | None = None
+    raw: str | None = None
+    """The sender as the source wrote it, for people to read; never parsed again."""
+    authentication: str | None = None
+    """Mail: `pass`, `fail` or `none`, the DMARC outcome our own server reported; other channels: null."""
+
+
+class Recipient(Payload):
+    """Somebody the message was also sent to (mail: To, Cc, envelope)."""
+
+    value: str
+    role: Literal["to", "cc", "bcc", "envelope"] = "to"
+    display_name: str | None = None
+
+
+class Attachment(Payload):
+    """A file. `ref` names the archived bytes, `provider_ref` what a fetcher asks the provider for."""
+
+    name: str
+    type: str
+    size: int | None = None
+    sha256: str | None = None
+    ref: str | None = None
+    provider_ref: str | None = None
+    inline: bool = False
+    """Shown inside the text (an image by `cid:`), so not counted as an attachment by people."""
+    content_id: str | None = None
+
+
+class Raw(Payload):
+    """The bytes as received: here when they are small (up to 32 KiB), else in the archive under `ref`."""
+
+    sha256: str
+    size: int
+    inline: bytes | None = None
+    ref: str | None = None
+
+
+class InboundMessage(Payload):
+    """One event of one channel, transcribed, not interpreted. Every time is an aware UTC datetime."""
+
+    message_id: UUID
+    workspace: UUID
+    channel: str
+    account: str
+    """Which mailbox, bot, form or page received it: the configured name."""
+    provider_id: str
+    received_at: datetime
+    """Our clock, when the door took it."""
+    kind: Kind = "message"
+    direction: Direction = "in"
+    store: str | None = None
+    target: str | None = None
+    """The provider id of the message that an edit, deletion, status or reaction is about."""
+    conversation_key: str | None = None
+    """Same value, same conversation at the source (a chat). Null: the channel has no conversations."""
+    reply_to: tuple[str, ...] = ()
+    """Mail: every id of References and In-Reply-To, oldest first, without angle brackets."""
+    sender: Sender = Sender()
+    recipients: tuple[Recipient, ...] = ()
+    subject: str | None = None
+    text: str | None = None
+    """The newly written part, up to 64 KiB; more is archived under `text_ref`."""
+    text_ref: str | None = None
+    quoted_text: str | None = None
+    quoted_text_ref: str | None = None
+    html_ref: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    fields: dict[str, str] = {}
+    """Form fields, `department` and `category` as picked, `order_number`, and what else the source says."""
+    locale: str | None = None
+    sent_at: datetime | None = None
+    """The sender's own claim. Shown, never used in a decision."""
+    server_at: datetime | None = None
+    """The provider's server (INTERNALDATE, webhook time)."""
+    raw: Raw | None = None
+    marks: tuple[str, ...] = ()
+    """What the door noticed: limits reached, odd dates, decoding repairs."""
+    trace: str | None = None
+    """W3C `traceparent` of the door's request."""

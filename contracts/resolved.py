@@ -1,0 +1,70 @@
+"""ResolvedMessage: an inbound message with the customer it belongs to. Payload of `frontdesk.resolved.v1`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from contracts.base import Payload
+
+Trust = Literal["none", "claimed", "channel", "verified", "authoritative"]
+
+
+class Position(Payload):
+    """Where a record lies on its topic."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class CustomerLink(Payload):
+    """Who it is, and why."""
+
+    id: UUID
+    is_new: bool = False
+    trust: Trust = "none"
+    matched_by: str | None = None
+    """The kind of handle that matched (`email`, `telegram_user` …); null when nothing did."""
+
+
+class Suggestion(Payload):
+    """Another customer that people may want to merge with this one."""
+
+    customer: UUID
+    reason: str
+    evidence: str = ""
+
+
+class Order(Payload):
+    """An order of the customer as it was when the decision was made."""
+
+    number: str
+    status: str | None = None
+
+
+class RecentTicket(Payload):
+    """An earlier ticket of the customer, newest first, as it was when the decision was made."""
+
+    ticket: UUID
+    number: int
+    subject: str | None = None
+    status: str = "new"
+    created_at: datetime | None = None
+
+
+class ResolvedMessage(Payload):
+    """`inbound` holds the bytes of the inbound record unchanged: decode them with `InboundMessage`."""
+
+    workspace: UUID
+    message_id: UUID
+    position: Position
+    inbound: msgspec.Raw
+    customer: CustomerLink
+    suggestions: tuple[Suggestion, ...] = ()
+    orders: tuple[Order, ...] = ()
+    order_context: str | None = None
+    recent_tickets: tuple[RecentTicket, ...] = ()

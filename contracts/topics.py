@@ -1,0 +1,117 @@
+"""TOPICS: every topic, once. Names, payloads, keys, partitions, retention, who writes and who reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.base import Payload
+from contracts.customer import CustomerEvent
+from contracts.deadletter import DeadLetter
+from contracts.inbound import InboundMessage
+from contracts.outbound import OutboundMessage
+from contracts.resolved import ResolvedMessage
+from contracts.ticket import TicketEvent
+
+DAY_MS = 24 * 60 * 60 * 1000
+MAX_RECORD_BYTES = 512 * 1024
+MAX_INBOUND_BYTES = 384 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. The major version is in its name: within it only optional fields are added."""
+
+    name: str
+    payload: type[Payload]
+    key: str
+    retention_days: int
+    written_by: str
+    read_by: str
+    compacted: bool = False
+    partitions: int = 12
+    """In production; the embedded broker has 4, tests what they need."""
+
+    def config(self) -> dict[str, Any]:
+        """Broker settings, as `CreateTopics` takes them."""
+        retention = str(self.retention_days * DAY_MS)
+        if self.compacted:
+            # Compaction only begins after the retention: until then a reader sees every version.
+            return {
+                "cleanup.policy": "compact",
+                "min.compaction.lag.ms": retention,
+                "delete.retention.ms": str(7 * DAY_MS),
+                "max.message.bytes": str(MAX_RECORD_BYTES * 2),
+            }
+        return {"cleanup.policy": "delete", "retention.ms": retention, "max.message.bytes": str(MAX_RECORD_BYTES * 2)}
+
+
+INBOUND = Topic(
+    "frontdesk.inbound.v1",
+    InboundMessage,
+    key="workspace, channel, counterpart handle",
+    retention_days=14,
+    written_by="gateway, pollers",
+    read_by="identity",
+)
+OVERFLOW = Topic(
+    "frontdesk.inbound.overflow.v1",
+    InboundMessage,
+    key="workspace, channel, counterpart handle",
+    retention_days=14,
+    written_by="intake, for a sender over its rate",
+    read_by="identity, at lower priority",
+)
+RESOLVED = Topic(
+    "frontdesk.resolved.v1",
+    ResolvedMessage,
+    key="workspace, customer",
+    retention_days=14,
+    written_by="identity",
+    read_by="router",
+)
+TICKET = Topic(
+    "frontdesk.ticket.v1",
+    TicketEvent,
+    key="ticket",
+    retention_days=14,
+    written_by="relay",
+    read_by="other services",
+    compacted=True,
+)
+CUSTOMER = Topic(
+    "frontdesk.customer.v1",
+    CustomerEvent,
+    key="customer",
+    retention_days=14,
+    written_by="relay",
+    read_by="other services",
+    compacted=True,
+)
+OUTBOUND = Topic(
+    "frontdesk.outbound.v1",
+    OutboundMessage,
+    key="ticket",
+    retention_days=14,
+    written_by="relay",
+    read_by="senders, gateway",
+)
+
+
+def _dlq(stage: str) -> Topic:
+    return Topic(
+        f"frontdesk.{stage}.dlq.v1",
+        DeadLetter,
+        key="key of the record that failed",
+        retention_days=28,
+        written_by=stage,
+        read_by="the dead-letter feeder, operators",
+        partitions=4,
+    )
+
+
+DEAD_LETTERS = {stage: _dlq(stage) for stage in ("ingest", "identity", "router", "sinks")}
+
+TOPICS: tuple[Topic, ...] = (INBOUND, OVERFLOW, RESOLVED, TICKET, CUSTOMER, OUTBOUND, *DEAD_LETTERS.values())
+
+BY_NAME = {topic.name: topic for topic in TOPICS}
