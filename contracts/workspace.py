@@ -1,0 +1,162 @@
+"""A workspace as configuration: the typed form of the YAML folder, and of every applied version.
+
+Ids of agents, stores and calendars are slugs chosen by the people who write the files. A department may be named by
+slug or by name wherever a message names one. The published JSON Schema is generated from these structs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from contracts.ticket import Priority
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Configuration is strict: an unknown key is an error, since a typing mistake must not be silence."""
+
+
+Method = Literal["round_robin", "least_open", "queue"]
+
+
+class Store(Node):
+    """A shop. Accounts (mailboxes, forms, bots) name the store they belong to."""
+
+    id: str
+    name: str
+
+
+class Calendar(Node):
+    """Working hours in local wall-clock time. `hours`: mon … sun -> intervals `["08:00", "17:00"]`; an interval is
+    closed at its start and open at its end, `24:00` is the end of the day."""
+
+    id: str
+    zone: str
+    hours: dict[str, tuple[tuple[str, str], ...]]
+    holidays: tuple[str, ...] = ()
+    """Local dates, YYYY-MM-DD: closed."""
+    overrides: dict[str, tuple[tuple[str, str], ...]] = {}
+    """Local date -> that day's own hours."""
+
+
+class SlaPolicy(Node):
+    """Minutes of working time to the first answer, per priority."""
+
+    id: str
+    first_response: dict[Priority, int]
+
+
+class Category(Node):
+    """A node of the category tree, by path (`Technical support/Hardware/Printers`). Belongs to one department."""
+
+    path: str
+    department: str
+    method: Method | None = None
+    priority: Priority | None = None
+    members: tuple[str, ...] | None = None
+    """Agent ids; null: every member of the department."""
+
+
+class Department(Node):
+    """Exactly one department owns a ticket. `method` is the default of its categories."""
+
+    id: str
+    name: str
+    calendar: str
+    sla: str
+    method: Method = "round_robin"
+    priority: Priority = "medium"
+    members: tuple[str, ...] = ()
+    public: bool = True
+    """May be picked on a contact form."""
+
+
+class Agent(Node):
+    """A person who works on tickets. Present by configuration for now."""
+
+    id: str
+    name: str
+    email: str | None = None
+    present: bool = True
+    role: Literal["agent", "lead", "admin"] = "agent"
+
+
+class Condition(Node):
+    """All given fields must hold (AND). Lists mean: any of."""
+
+    channel: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
+    store: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    """Words or phrases in subject or text; `drukark*` matches a prefix. Case and diacritics are folded."""
+    subject: tuple[str, ...] = ()
+    """The same, in the subject alone."""
+    department: tuple[str, ...] = ()
+    """The department picked on the form."""
+    locale: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
+    fields: dict[str, tuple[str, ...]] = {}
+    negate: bool = False
+
+
+class Actions(Node):
+    """What a rule sets. Each target is set by the first rule, in written order, that sets it."""
+
+    department: str | None = None
+    category: str | None = None
+    priority: Priority | None = None
+    assign: str | None = None
+    """An agent id, or `nobody`: leave it in the department's queue."""
+    tags: tuple[str, ...] = ()
+    override_form: bool = False
+    """May change the department that the customer picked on the form."""
+
+
+class Rule(Node):
+    """Condition groups are joined by OR, conditions in a group by AND. No group: applies always."""
+
+    id: str
+    name: str
+    active: bool = True
+    notes: str = ""
+    when: Literal["ticket created", "message received"] = "ticket created"
+    groups: tuple[tuple[Condition, ...], ...] = ()
+    actions: Actions = Actions()
+    stop: bool = False
+
+
+class Account(Node):
+    """One door of a channel: a form, a mailbox, a bot. Secrets are process settings, never here."""
+
+    channel: str
+    id: str
+    store: str | None = None
+    department: str | None = None
+    """Where its messages go when nothing else decides."""
+    address: str | None = None
+    """Mail: the address that customers write to."""
+    origins: tuple[str, ...] = ()
+    """Form: web origins that may post from a page (CORS). Empty: same origin only."""
+    region: str | None = None
+    """ISO 3166 country for telephone numbers without a country code."""
+    claimed: Literal["attach", "separate"] = "attach"
+
+
+class Workspace(Node):
+    """Everything. `default_department` takes what no rule places; it need not be listed anywhere else."""
+
+    slug: str
+    name: str
+    zone: str = "UTC"
+    default_department: str = "general"
+    stores: tuple[Store, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
+    sla_policies: tuple[SlaPolicy, ...] = ()
+    departments: tuple[Department, ...] = ()
+    categories: tuple[Category, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    reopen_days: int = 7
+    continuity_days: int = 30

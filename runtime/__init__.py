@@ -1,0 +1,1 @@
+"""How stages are hosted: settings, hosts, Kafka, Postgres, clock, metrics, health, logs."""

@@ -1,0 +1,90 @@
+"""Postgres: one pool a process, one transaction a batch, and what a failure of it means.
+
+`Transient`: the server is away, restarting or out of connections, or the transaction lost a race (40001, 40P01): do the
+whole unit of work again. `Poison`: the server refuses the values: the guard finds the message. Other errors are faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from contracts.errors import Poison, Transient
+
+Connection = AsyncConnection[TupleRow]
+
+# Below the consumer's session time-out, so that a stuck statement never costs the membership.
+_TIMEOUTS = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+
+# A pool's oldest connection: a cached plan made for an empty table must not live on (performance.md, the trap).
+_MAX_LIFETIME_SECONDS = 600.0
+
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+_RACES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
+
+
+class Database:
+    """A pool whose connections are checked before use. `async with database:` opens and closes it."""
+
+    def __init__(self, dsn: str, max_size: int = 4, timeout: float = 5.0) -> None:
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=max_size,
+            timeout=timeout,
+            max_lifetime=_MAX_LIFETIME_SECONDS,
+            reconnect_timeout=0,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"options": _TIMEOUTS, "autocommit": True, "prepare_threshold": 1},
+        )
+
+    async def open(self) -> None:
+        """Returns at once; the first `transaction` waits for the server."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=2.0)
+
+    async def __aenter__(self) -> Database:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self, workspaces: Iterable[UUID] = ()) -> AsyncIterator[Connection]:
+        """One READ COMMITTED transaction that sees these workspaces only (none: tables without a workspace).
+
+        Raises `Transient` or `Poison` as the module says; either way nothing of it is stored.
+        """
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(
+                    "SELECT set_config('app.workspaces', %s, true)", (",".join(map(str, workspaces)),)
+                )
+                yield connection
+        except _RACES as error:
+            raise Transient(f"postgres: {error.sqlstate}") from error
+        except _REFUSALS as error:
+            raise Poison("refused_by_database", f"{type(error).__name__} {error.sqlstate}") from error
+        except _AWAY as error:
+            raise Transient(f"postgres: {type(error).__name__}") from error
+
+    async def fetch(self, workspaces: Iterable[UUID], query: Any, parameters: Any = None) -> list[TupleRow]:
+        """The rows of one statement in a transaction of its own."""
+        async with self.transaction(workspaces) as connection:
+            return await (await connection.execute(query, parameters)).fetchall()
+
+    def stats(self) -> dict[str, int]:
+        """`pool_size`, `pool_available`, `requests_waiting`: for the metrics."""
+        return self._pool.get_stats()

@@ -1,0 +1,182 @@
+"""Process settings, from the environment: every field `x_y` is `FRONTDESK_X_Y`, or `FRONTDESK_X_Y_FILE` (a path whose
+content is the value, for secrets). An unknown `FRONTDESK_…` variable is an error: a typing mistake is never silence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+PREFIX = "FRONTDESK_"
+
+
+class SettingsError(ValueError):
+    """Names the variable and what is wrong with it."""
+
+
+class Mailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One IMAP account. `account` is an account of channel `email` in the workspace."""
+
+    workspace: str
+    account: str
+    host: str
+    user: str
+    password: str = ""
+    password_file: str | None = None
+    port: int = 993
+    tls: Literal["tls", "starttls", "none"] = "tls"
+    folders: tuple[str, ...] = ("INBOX",)
+
+
+class Bot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One Telegram bot. `secret` opens its webhook; `poll` makes `frontdesk run telegram` fetch its updates."""
+
+    workspace: str
+    account: str
+    token: str = ""
+    secret: str = ""
+    poll: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of all processes. What a process does not use is ignored by it."""
+
+    data: Path = Path(".frontdesk")
+    """Folder of everything local: archive, spool, embedded servers, `up.json`."""
+    kafka: str = "127.0.0.1:9092"
+    """Bootstrap servers."""
+    postgres: str = ""
+    """DSN of the application role (`frontdesk_app`); row-level security applies to it."""
+    postgres_system: str = ""
+    """DSN of the role that sees all workspaces (`frontdesk_system`): relay, verifier, sealer, feeder."""
+    postgres_owner: str = ""
+    """DSN of the schema's owner, for migrations only."""
+    workspace: str = "demo"
+    """The workspace that command-line tools act on when none is named."""
+    host: Literal["faust", "aiokafka"] = "faust"
+    """Which host runs identity and router."""
+    batch: int = 500
+    """Most records a batch."""
+    gather_ms: int = 20
+    """How long a small batch waits for company."""
+    instance: str = ""
+    """Static member name (`group.instance.id`), unique per process; empty: dynamic membership."""
+    partitions: int = 0
+    """Partitions of newly made topics; 0: as `contracts/topics.py` says."""
+    replication: int = 3
+    min_insync: int = 2
+    allow_less_replication: bool = False
+    """Start although the cluster replicates less than `replication` times (the embedded broker)."""
+    listen: str = "127.0.0.1"
+    """Address that HTTP servers bind to."""
+    gateway_port: int = 8080
+    desk_port: int = 8090
+    metrics_port: int = 0
+    """Port of /metrics, /livez, /readyz and /startupz of this process; 0: chosen freely."""
+    spool_bytes: int = 1 << 30
+    fsync_ms: int = 5
+    """How long the spool gathers messages for one fsync."""
+    mailboxes: tuple[Mailbox, ...] = ()
+    """JSON list."""
+    bots: tuple[Bot, ...] = ()
+    """JSON list."""
+    telegram_api: str = "https://api.telegram.org"
+    poll_seconds: int = 60
+    """IMAP: the longest time between two looks into a folder, whether IDLE lives or not."""
+    audit_key: str = ""
+    """Hex of the 32-byte Ed25519 seed that signs the audit seals; empty: made once and kept in `data`."""
+    clock: datetime | None = None
+    """ISO instant: freezes the clock of the process. For tests only."""
+    failpoint: str = ""
+    """Name of the fail-point that kills this process (`tests/faults`). For tests only."""
+    guard_off: str = ""
+    """Name of the guard that is removed, to prove that its test goes red. For tests only."""
+    log_level: str = "info"
+
+    @property
+    def archive(self) -> Path:
+        return self.data / "archive"
+
+    @property
+    def spool(self) -> Path:
+        return self.data / "spool"
+
+
+_JSON_FIELDS = ("mailboxes", "bots")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises `SettingsError`, naming the variable, for an unknown or wrong one."""
+    env = os.environ if environ is None else environ
+    values = {name: _value(name, env) for name in _given(env)}
+    return _convert(values)
+
+
+def _given(env: Mapping[str, str]) -> set[str]:
+    known = set(Settings.__struct_fields__)
+    given = set()
+    for variable in env:
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        name = name if name in known else name.removesuffix("_file")
+        if name not in known:
+            raise SettingsError(f"{variable}: no such setting; known are {', '.join(sorted(known))}")
+        given.add(name)
+    return given
+
+
+def _value(name: str, env: Mapping[str, str]) -> Any:
+    variable = PREFIX + name.upper()
+    if variable in env:
+        text = env[variable]
+    else:
+        try:
+            text = Path(env[f"{variable}_FILE"]).read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"{variable}_FILE: cannot be read ({error.strerror})") from None
+    if name not in _JSON_FIELDS:
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{variable}: not JSON ({error})") from None
+
+
+def _convert(values: dict[str, Any]) -> Settings:
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode_path)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{PREFIX}…: {error}") from None
+
+
+def _decode_path(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(kind)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that give a child process these settings: what differs from the defaults."""
+    result = {}
+    for name in Settings.__struct_fields__:
+        value = getattr(settings, name)
+        if value == getattr(_DEFAULTS, name):
+            continue
+        if name in _JSON_FIELDS:
+            result[PREFIX + name.upper()] = msgspec.json.encode(value).decode()
+        elif isinstance(value, bool):
+            result[PREFIX + name.upper()] = "true" if value else "false"
+        elif isinstance(value, datetime):
+            result[PREFIX + name.upper()] = value.isoformat()
+        else:
+            result[PREFIX + name.upper()] = str(value)
+    return result
+
+
+_DEFAULTS = Settings()
