@@ -20,6 +20,8 @@ class DeadLetter(Payload):
     raw: bytes
     occurred_at: datetime
     detail: str = ""
+    raw_ref: str | None = None
+    """Where the archive has the bytes when they were too many for a record; `raw` is then empty."""
     disposition: Literal["parked", "suppressed"] = "parked"
     """`suppressed`: kept and listed, but held back on purpose (a spam hold), not failed."""
     position: Position | None = None

@@ -94,8 +94,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """ISO instant: freezes the clock of the process. For tests only."""
     failpoint: str = ""
     """Name of the fail-point that kills this process (`tests/faults`). For tests only."""
-    guard_off: str = ""
-    """Name of the guard that is removed, to prove that its test goes red. For tests only."""
     log_level: str = "info"
 
     @property

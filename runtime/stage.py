@@ -95,7 +95,8 @@ class Stage(ABC, Generic[P]):
 
     name: ClassVar[str]
     """`identity`, `router`: consumer group, metric label, dead-letter topic."""
-    source: ClassVar[Topic]
+    sources: ClassVar[tuple[Topic, ...]]
+    """All of one payload type; the first one names it."""
 
     async def start(self) -> None:
         """Called once, in the host's event loop, before the first batch."""
