@@ -1,0 +1,1 @@
+"""Stores: SQL in `queries/*.sql`, one Python file a store."""
