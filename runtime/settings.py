@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_owner: str = ""
     """DSN of the schema's owner, for migrations only."""
     workspace: str = "demo"
-    """The workspace that command-line tools act on when none is named."""
+    """Slugs, comma-separated: the workspaces that the doors serve. Command-line tools act on the first."""
     host: Literal["faust", "aiokafka"] = "faust"
     """Which host runs identity and router."""
     batch: int = 500
@@ -95,6 +95,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     failpoint: str = ""
     """Name of the fail-point that kills this process (`tests/faults`). For tests only."""
     log_level: str = "info"
+
+    @property
+    def workspaces(self) -> tuple[str, ...]:
+        return tuple(slug.strip() for slug in self.workspace.split(",") if slug.strip())
 
     @property
     def archive(self) -> Path:

@@ -1,0 +1,46 @@
+-- name: holders
+-- Who holds these handles, as root customers. Verified first; of several claimants the earliest.
+SELECT DISTINCT ON (h.workspace, h.kind, h.value, h.state)
+       h.workspace, h.kind, h.value, h.state, coalesce(c.merged_into, c.customer_id)
+FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[]) AS wanted(workspace, kind, value)
+JOIN handles h ON h.workspace = wanted.workspace AND h.kind = wanted.kind AND h.value = wanted.value
+JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
+ORDER BY h.workspace, h.kind, h.value, h.state, h.since, h.customer_id
+
+-- name: insert_customers
+-- Founding is deterministic: whoever comes second finds the same row.
+INSERT INTO customers (workspace, customer_id, founding_kind, founding_value, proven, display_name, created_at)
+SELECT * FROM unnest(%(workspaces)s::uuid[], %(customers)s::uuid[], %(kinds)s::text[], %(values)s::text[],
+                     %(proven)s::boolean[], %(names)s::text[], %(created)s::timestamptz[])
+ON CONFLICT (workspace, customer_id) DO NOTHING
+
+-- name: insert_handles
+-- Returns what is new. A verified handle that somebody else took meanwhile is not returned.
+INSERT INTO handles (workspace, kind, value, customer_id, state, proof, since, evidence)
+SELECT * FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[], %(customers)s::uuid[],
+                     %(states)s::text[], %(proofs)s::text[], %(since)s::timestamptz[], %(evidence)s::uuid[])
+ON CONFLICT DO NOTHING
+RETURNING workspace, kind, value, customer_id
+
+-- name: taken
+-- Which of these verified links another customer holds: the race that the unique index decided against us.
+SELECT count(*)
+FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[], %(customers)s::uuid[])
+     AS wanted(workspace, kind, value, customer_id)
+JOIN handles h ON h.workspace = wanted.workspace AND h.kind = wanted.kind AND h.value = wanted.value
+              AND h.state = 'verified' AND h.customer_id <> wanted.customer_id
+
+-- name: insert_events
+-- The append-only history of links; a message read again adds nothing.
+INSERT INTO identity_events (workspace, event_id, message_id, customer_id, action, kind, value, proof, at)
+SELECT * FROM unnest(%(workspaces)s::uuid[], %(events)s::uuid[], %(messages)s::uuid[], %(customers)s::uuid[],
+                     %(actions)s::text[], %(kinds)s::text[], %(values)s::text[], %(proofs)s::text[],
+                     %(at)s::timestamptz[])
+ON CONFLICT (workspace, event_id) DO NOTHING
+
+-- name: customer_of_handle
+-- For the command line: who holds a handle, and how.
+SELECT coalesce(c.merged_into, c.customer_id), h.state, h.proof, h.since
+FROM handles h JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
+WHERE h.workspace = %(workspace)s AND h.kind = %(kind)s AND h.value = %(value)s
+ORDER BY h.state DESC, h.since
