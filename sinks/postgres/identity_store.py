@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts.errors import Transient
 from runtime.postgres import Connection
-from sinks.postgres.sql import queries
+from sinks.postgres.sql import columns, queries
 
 HandleKey = tuple[UUID, str, str]
 
@@ -52,12 +52,6 @@ class EventRow(NamedTuple):
     value: str | None
     proof: str | None
     at: datetime
-
-
-def columns(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    """Rows turned into one array a column, in the rows' order: the shape that `unnest` takes."""
-    arrays = list(zip(*rows, strict=True)) or [() for _ in names]
-    return {name: list(values) for name, values in zip(names, arrays, strict=True)}
 
 
 async def holders(connection: Connection, keys: Iterable[HandleKey]) -> Holders:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import Any, LiteralString, cast
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -17,3 +18,9 @@ def queries(file: str) -> dict[str, LiteralString]:
     parts = _NAME.split(text)[1:]
     # Checked in beside the code, so as literal as a string in it.
     return {name: cast(LiteralString, body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def columns(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """Rows turned into one array a column, in the rows' order: the shape that `unnest` takes."""
+    arrays = list(zip(*rows, strict=True)) or [() for _ in names]
+    return {name: list(values) for name, values in zip(names, arrays, strict=True)}
