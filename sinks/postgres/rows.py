@@ -1,0 +1,90 @@
+"""Rows of `tickets` and what they stand for: the only place that knows both the columns and `contracts.ticket.Ticket`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
+
+from contracts.base import decoder, encode
+from contracts.ticket import Deadline, Ticket
+
+_deadlines = decoder(Deadline)
+
+
+class StoredTicket(NamedTuple):
+    """A ticket as it is stored: the public snapshot and what only the stores need."""
+
+    ticket: Ticket
+    version: int
+    pulled: bool
+    audit_head: bytes
+
+
+async def stored_tickets(cursor: AsyncCursor[TupleRow]) -> list[StoredTicket]:
+    """The rows of a query that selects every column of `tickets` by name (`deadline::text AS deadline`), in any order;
+    further columns are ignored. Raises `KeyError` for a query that forgot one."""
+    names = [column.name for column in cursor.description or ()]
+    return [stored_ticket(dict(zip(names, row, strict=True))) for row in await cursor.fetchall()]
+
+
+def stored_ticket(row: Mapping[str, Any]) -> StoredTicket:
+    """One row, by column name."""
+    agent = row["agent"]
+    ticket = Ticket(
+        id=row["ticket_id"],
+        number=row["number"],
+        workspace=row["workspace"],
+        customer=row["customer_id"],
+        trust=row["trust"],
+        channel=row["channel"],
+        account=row["account"],
+        store=row["store"],
+        subject=row["subject"],
+        department=row["department"],
+        category=row["category"],
+        priority=row["priority"],
+        status=row["status"],
+        agent=agent,
+        queue=row["department"] if agent is None else None,
+        deadline=_deadlines.decode(row["deadline"]) if row["deadline"] else None,
+        tags=tuple(row["tags"]),
+        refers_to=row["refers_to"],
+        messages=row["messages"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+    return StoredTicket(ticket, row["version"], row["pulled"], bytes(row["audit_head"]))
+
+
+def ticket_columns(stored: StoredTicket) -> dict[str, Any]:
+    """The reverse of `stored_ticket`: every column of the row, by name, as psycopg takes it."""
+    ticket = stored.ticket
+    return {
+        "workspace": ticket.workspace,
+        "ticket_id": ticket.id,
+        "number": ticket.number,
+        "version": stored.version,
+        "customer_id": ticket.customer,
+        "trust": ticket.trust,
+        "channel": ticket.channel,
+        "account": ticket.account,
+        "store": ticket.store,
+        "subject": ticket.subject,
+        "department": ticket.department,
+        "category": ticket.category,
+        "priority": ticket.priority,
+        "status": ticket.status,
+        "agent": ticket.agent,
+        "due_at": ticket.deadline.due_at if ticket.deadline else None,
+        "deadline": encode(ticket.deadline).decode() if ticket.deadline else None,
+        "tags": list(ticket.tags),
+        "refers_to": ticket.refers_to,
+        "messages": ticket.messages,
+        "pulled": stored.pulled,
+        "created_at": ticket.created_at,
+        "updated_at": ticket.updated_at,
+        "audit_head": stored.audit_head,
+    }
