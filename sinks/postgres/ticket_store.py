@@ -1,0 +1,193 @@
+"""What the router reads and writes, inside its one transaction. Set-based; every statement's input is sorted by its key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from contracts.ticket import Ticket
+from runtime.postgres import Connection
+from sinks.postgres.rows import ticket_of
+from sinks.postgres.sql import columns, queries
+
+Key = tuple[UUID, UUID]
+"""Workspace and the id of a customer, ticket or message."""
+RefKey = tuple[UUID, str, str]
+"""Workspace, kind of reference (`mail`, `chat`), value."""
+
+
+class StoredAt(NamedTuple):
+    """From which record a message was stored, and the hash of its raw bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    body_sha256: str | None
+
+
+class LockedTicket(NamedTuple):
+    ticket: Ticket
+    version: int
+    audit_head: bytes
+
+
+class MessageRow(NamedTuple):
+    workspace: UUID
+    message: UUID
+    ticket: UUID | None
+    customer: UUID
+    channel: str
+    account: str
+    provider_id: str
+    kind: str
+    direction: str
+    target: str | None
+    body_sha256: str | None
+    happened: datetime
+    received: datetime
+    out_of_order: bool
+    topic: str
+    partition: int
+    offset: int
+    payload: str
+
+
+class DuplicateRow(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    message: UUID
+    at: datetime
+
+
+class DecisionRow(NamedTuple):
+    workspace: UUID
+    message: UUID
+    ticket: UUID
+    rule_set: str
+    decided: datetime
+    record: str
+
+
+class AuditRow(NamedTuple):
+    workspace: UUID
+    ticket: UUID
+    version: int
+    at: datetime
+    actor: str
+    action: str
+    detail: str
+    hash: bytes
+
+
+class OutboxRow(NamedTuple):
+    id: UUID
+    aggregate: str
+    aggregate_id: UUID
+    type: str
+    payload: bytes
+    workspace: UUID
+    trace: str | None
+    shard: int
+    created: datetime
+
+
+@dataclass(slots=True)
+class Writes:
+    """Everything one batch adds. Lists may be in any order: `write` sorts them."""
+
+    messages: list[MessageRow] = field(default_factory=list)
+    duplicates: list[DuplicateRow] = field(default_factory=list)
+    tickets: dict[Key, LockedTicket] = field(default_factory=dict)
+    """The last snapshot of each ticket of the batch."""
+    refs: set[tuple[UUID, str, str, UUID]] = field(default_factory=set)
+    participants: set[tuple[UUID, UUID, str, str]] = field(default_factory=set)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    audit: list[AuditRow] = field(default_factory=list)
+    outbox: list[OutboxRow] = field(default_factory=list)
+    rotations: dict[tuple[UUID, str, str], str] = field(default_factory=dict)
+    assigned: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
+
+
+_SQL = "tickets"
+
+
+async def _rows(connection: Connection, query: str, names: tuple[str, ...], keys: Iterable[tuple[Any, ...]]) -> list[Any]:
+    arrays = columns(names, sorted(set(keys)))
+    if not arrays[names[0]]:
+        return []
+    return await (await connection.execute(queries(_SQL)[query], arrays)).fetchall()
+
+
+async def lock_customers(connection: Connection, keys: Iterable[Key]) -> dict[Key, UUID]:
+    """Locks the customers and returns each one's root. Merged ones lead to the root, which is locked as well."""
+    rows = await _rows(connection, "lock_customers", ("workspaces", "customers"), keys)
+    roots = {(workspace, customer): root for workspace, customer, root in rows}
+    merged = [(workspace, root) for (workspace, customer), root in roots.items() if root != customer]
+    await _rows(connection, "lock_customers", ("workspaces", "customers"), merged)
+    return roots
+
+
+async def stored(connection: Connection, keys: Iterable[Key]) -> dict[Key, StoredAt]:
+    """Which of these messages are stored."""
+    rows = await _rows(connection, "stored", ("workspaces", "messages"), keys)
+    return {(row[0], row[1]): StoredAt(*row[2:]) for row in rows}
+
+
+async def tickets_by_ref(connection: Connection, refs: Iterable[RefKey]) -> dict[RefKey, tuple[UUID, ...]]:
+    """The tickets that these references name."""
+    found: dict[RefKey, tuple[UUID, ...]] = {}
+    for workspace, kind, value, ticket in await _rows(
+        connection, "tickets_by_ref", ("workspaces", "kinds", "values"), refs
+    ):
+        found[(workspace, kind, value)] = (*found.get((workspace, kind, value), ()), ticket)
+    return found
+
+
+async def lock_tickets(connection: Connection, keys: Iterable[Key]) -> dict[Key, LockedTicket]:
+    """Locks the tickets, in order of their ids, and returns their snapshots."""
+    rows = await _rows(connection, "lock_tickets", ("workspaces", "tickets"), keys)
+    return {(row[0], row[1]): LockedTicket(ticket_of(row), row[3], bytes(row[21])) for row in rows}
+
+
+async def participants(connection: Connection, keys: Iterable[Key]) -> dict[Key, frozenset[tuple[str, str]]]:
+    """(kind, value) of everybody who takes part in these tickets."""
+    found: dict[Key, set[tuple[str, str]]] = {}
+    for workspace, ticket, kind, value in await _rows(
+        connection, "participants", ("workspaces", "tickets"), keys
+    ):
+        found.setdefault((workspace, ticket), set()).add((kind, value))
+    return {key: frozenset(values) for key, values in found.items()}
+
+
+async def newest_messages(connection: Connection, keys: Iterable[Key]) -> dict[Key, datetime]:
+    """When the newest message of each ticket happened."""
+    rows = await _rows(connection, "newest_message", ("workspaces", "tickets"), keys)
+    return {(workspace, ticket): at for workspace, ticket, at in rows}
+
+
+async def lock_rotations(
+    connection: Connection, keys: Iterable[tuple[UUID, str, str]]
+) -> dict[tuple[UUID, str, str], str | None]:
+    """(workspace, department, category) -> who got the last ticket. Made when missing, locked in order."""
+    wanted = sorted(set(keys))
+    names = ("workspaces", "departments", "categories")
+    if wanted:
+        await connection.execute(queries(_SQL)["ensure_rotations"], columns(names, wanted))
+    rows = await _rows(connection, "lock_rotations", names, wanted)
+    return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+
+async def lock_agents(connection: Connection, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], datetime | None]:
+    """(workspace, agent) -> when that agent last got a ticket."""
+    rows = await _rows(connection, "lock_agents", ("workspaces", "agents"), keys)
+    return {(workspace, agent): at for workspace, agent, at in rows}
+
+
+async def open_counts(connection: Connection, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], int]:
+    """Unsolved tickets an agent holds; call it after `lock_agents`."""
+    rows = await _rows(connection, "open_counts", ("workspaces", "agents"), keys)
+    return {(workspace, agent): count for workspace, agent, count in rows}
