@@ -9,7 +9,7 @@ from uuid import UUID
 from contracts.base import Payload
 
 
-class CustomerEvent(Payload):
+class CustomerEvent(Payload, frozen=True, kw_only=True):
     """`merged`: follow `into` from now on. `unmerged` and `split` take that back. `erased`: forget the id."""
 
     event_id: UUID

@@ -10,7 +10,7 @@ from contracts.base import Payload
 from contracts.resolved import Position
 
 
-class DeadLetter(Payload):
+class DeadLetter(Payload, frozen=True, kw_only=True):
     """`raw` is what the stage read. `position` is where; null for the door, whose input lies on no topic."""
 
     dead_letter_id: UUID

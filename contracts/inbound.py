@@ -52,7 +52,7 @@ Proof = Literal["mentioned", "claimed", "channel", "verified", "authoritative"]
 PROOFS: tuple[str, ...] = get_args(Proof)
 
 
-class Handle(Payload):
+class Handle(Payload, frozen=True, kw_only=True):
     """One identifier of a person, as the channel gave it, and how well it is proven."""
 
     kind: HandleKind
@@ -60,7 +60,7 @@ class Handle(Payload):
     proof: Proof = "claimed"
 
 
-class Sender(Payload):
+class Sender(Payload, frozen=True, kw_only=True):
     """The person (or, for an echo, the agent's account) behind the event. Withheld callers have no handle."""
 
     handles: tuple[Handle, ...] = ()
@@ -71,7 +71,7 @@ class Sender(Payload):
     """Mail: `pass`, `fail` or `none`, the DMARC outcome our own server reported; other channels: null."""
 
 
-class Recipient(Payload):
+class Recipient(Payload, frozen=True, kw_only=True):
     """Somebody the message was also sent to (mail: To, Cc, envelope)."""
 
     value: str
@@ -79,7 +79,7 @@ class Recipient(Payload):
     display_name: str | None = None
 
 
-class Attachment(Payload):
+class Attachment(Payload, frozen=True, kw_only=True):
     """A file. `ref` names the archived bytes, `provider_ref` what a fetcher asks the provider for."""
 
     name: str
@@ -93,7 +93,7 @@ class Attachment(Payload):
     content_id: str | None = None
 
 
-class Raw(Payload):
+class Raw(Payload, frozen=True, kw_only=True):
     """The bytes as received: here when they are small (up to 32 KiB), else in the archive under `ref`."""
 
     sha256: str
@@ -102,7 +102,7 @@ class Raw(Payload):
     ref: str | None = None
 
 
-class InboundMessage(Payload):
+class InboundMessage(Payload, frozen=True, kw_only=True):
     """One event of one channel, transcribed, not interpreted. Every time is an aware UTC datetime."""
 
     message_id: UUID

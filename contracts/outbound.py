@@ -8,7 +8,7 @@ from uuid import UUID
 from contracts.base import Payload
 
 
-class OutboundMessage(Payload):
+class OutboundMessage(Payload, frozen=True, kw_only=True):
     """Text, addresses and headers are final: a sender transports and reports, it decides nothing."""
 
     outbound_id: UUID

@@ -13,7 +13,7 @@ from contracts.base import Payload
 Trust = Literal["none", "claimed", "channel", "verified", "authoritative"]
 
 
-class Position(Payload):
+class Position(Payload, frozen=True, kw_only=True):
     """Where a record lies on its topic."""
 
     topic: str
@@ -21,7 +21,7 @@ class Position(Payload):
     offset: int
 
 
-class CustomerLink(Payload):
+class CustomerLink(Payload, frozen=True, kw_only=True):
     """Who it is, and why."""
 
     id: UUID
@@ -31,7 +31,7 @@ class CustomerLink(Payload):
     """The kind of handle that matched (`email`, `telegram_user` …); null when nothing did."""
 
 
-class Suggestion(Payload):
+class Suggestion(Payload, frozen=True, kw_only=True):
     """Another customer that people may want to merge with this one."""
 
     customer: UUID
@@ -39,14 +39,14 @@ class Suggestion(Payload):
     evidence: str = ""
 
 
-class Order(Payload):
+class Order(Payload, frozen=True, kw_only=True):
     """An order of the customer as it was when the decision was made."""
 
     number: str
     status: str | None = None
 
 
-class RecentTicket(Payload):
+class RecentTicket(Payload, frozen=True, kw_only=True):
     """An earlier ticket of the customer, newest first, as it was when the decision was made."""
 
     ticket: UUID
@@ -56,7 +56,7 @@ class RecentTicket(Payload):
     created_at: datetime | None = None
 
 
-class ResolvedMessage(Payload):
+class ResolvedMessage(Payload, frozen=True, kw_only=True):
     """`inbound` holds the bytes of the inbound record unchanged: decode them with `InboundMessage`."""
 
     workspace: UUID

@@ -25,14 +25,14 @@ Status = Literal["new", "open", "waiting", "solved"]
 Priority = Literal["urgent", "high", "medium", "low"]
 
 
-class Segment(Payload):
+class Segment(Payload, frozen=True, kw_only=True):
     """A stretch of working time that counts towards a deadline: [start, end)."""
 
     start: datetime
     end: datetime
 
 
-class Deadline(Payload):
+class Deadline(Payload, frozen=True, kw_only=True):
     """When the first answer is due, and the working time that leads there."""
 
     due_at: datetime
@@ -42,7 +42,7 @@ class Deadline(Payload):
     segments: tuple[Segment, ...] = ()
 
 
-class Ticket(Payload):
+class Ticket(Payload, frozen=True, kw_only=True):
     """A full snapshot, without message bodies. Times are UTC. `agent` null: it waits in the department's queue."""
 
     id: UUID
@@ -71,7 +71,7 @@ class Ticket(Payload):
     messages: int = 0
 
 
-class Cause(Payload):
+class Cause(Payload, frozen=True, kw_only=True):
     """Why the ticket changed."""
 
     actor: str
@@ -84,7 +84,7 @@ class Cause(Payload):
     trace: str | None = None
 
 
-class TicketEvent(Payload):
+class TicketEvent(Payload, frozen=True, kw_only=True):
     """One change. `version` runs 1, 2, 3 … without a gap per ticket; a repeat has the same id and bytes."""
 
     event_id: UUID

@@ -43,7 +43,11 @@ class Topic:
                 "delete.retention.ms": str(7 * DAY_MS),
                 "max.message.bytes": str(MAX_RECORD_BYTES * 2),
             }
-        return {"cleanup.policy": "delete", "retention.ms": retention, "max.message.bytes": str(MAX_RECORD_BYTES * 2)}
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": retention,
+            "max.message.bytes": str(MAX_RECORD_BYTES * 2),
+        }
 
 
 INBOUND = Topic(

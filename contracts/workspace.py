@@ -20,14 +20,14 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 Method = Literal["round_robin", "least_open", "queue"]
 
 
-class Store(Node):
+class Store(Node, frozen=True, kw_only=True):
     """A shop. Accounts (mailboxes, forms, bots) name the store they belong to."""
 
     id: str
     name: str
 
 
-class Calendar(Node):
+class Calendar(Node, frozen=True, kw_only=True):
     """Working hours in local wall-clock time. `hours`: mon … sun -> intervals `["08:00", "17:00"]`; an interval is
     closed at its start and open at its end, `24:00` is the end of the day."""
 
@@ -40,14 +40,14 @@ class Calendar(Node):
     """Local date -> that day's own hours."""
 
 
-class SlaPolicy(Node):
+class SlaPolicy(Node, frozen=True, kw_only=True):
     """Minutes of working time to the first answer, per priority."""
 
     id: str
     first_response: dict[Priority, int]
 
 
-class Category(Node):
+class Category(Node, frozen=True, kw_only=True):
     """A node of the category tree, by path (`Technical support/Hardware/Printers`). Belongs to one department."""
 
     path: str
@@ -58,7 +58,7 @@ class Category(Node):
     """Agent ids; null: every member of the department."""
 
 
-class Department(Node):
+class Department(Node, frozen=True, kw_only=True):
     """Exactly one department owns a ticket. `method` is the default of its categories."""
 
     id: str
@@ -72,7 +72,7 @@ class Department(Node):
     """May be picked on a contact form."""
 
 
-class Agent(Node):
+class Agent(Node, frozen=True, kw_only=True):
     """A person who works on tickets. Present by configuration for now."""
 
     id: str
@@ -82,7 +82,7 @@ class Agent(Node):
     role: Literal["agent", "lead", "admin"] = "agent"
 
 
-class Condition(Node):
+class Condition(Node, frozen=True, kw_only=True):
     """All given fields must hold (AND). Lists mean: any of."""
 
     channel: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Condition(Node):
     negate: bool = False
 
 
-class Actions(Node):
+class Actions(Node, frozen=True, kw_only=True):
     """What a rule sets. Each target is set by the first rule, in written order, that sets it."""
 
     department: str | None = None
@@ -113,7 +113,7 @@ class Actions(Node):
     """May change the department that the customer picked on the form."""
 
 
-class Rule(Node):
+class Rule(Node, frozen=True, kw_only=True):
     """Condition groups are joined by OR, conditions in a group by AND. No group: applies always."""
 
     id: str
@@ -126,7 +126,7 @@ class Rule(Node):
     stop: bool = False
 
 
-class Account(Node):
+class Account(Node, frozen=True, kw_only=True):
     """One door of a channel: a form, a mailbox, a bot. Secrets are process settings, never here."""
 
     channel: str
@@ -143,7 +143,7 @@ class Account(Node):
     claimed: Literal["attach", "separate"] = "attach"
 
 
-class Workspace(Node):
+class Workspace(Node, frozen=True, kw_only=True):
     """Everything. `default_department` takes what no rule places; it need not be listed anywhere else."""
 
     slug: str

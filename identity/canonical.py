@@ -17,7 +17,9 @@ _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrst
 _NOBODY = frozenset({"noreply", "no-reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster"})
 
 # What broken integrations send instead of a value (PostHog's list of illegal ids is the source of the idea).
-_JUNK = frozenset({"", "null", "none", "undefined", "nan", "unknown", "anonymous", "[object object]", "0", "-1", "true"})
+_JUNK = frozenset(
+    {"", "null", "none", "undefined", "nan", "unknown", "anonymous", "[object object]", "0", "-1", "true"}
+)
 
 _MAX_LOCAL, _MAX_ADDRESS, _MAX_DIGITS = 64, 254, 40
 

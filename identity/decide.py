@@ -104,9 +104,7 @@ def _claimed(message: InboundMessage, seen: Sequence[Observation], facts: Facts)
     for holders in (facts.verified, facts.claimed):
         for observation in seen:
             if observation.key in holders:
-                return Plan(
-                    message, holders[observation.key], trust="claimed", matched_by=observation.key[1]
-                )
+                return Plan(message, holders[observation.key], trust="claimed", matched_by=observation.key[1])
     founder = seen[0]
     customer = ids.customer_id(message.workspace, False, founder.key[1], founder.key[2])
     links = tuple(Link(o, customer) for o in seen)
@@ -119,7 +117,7 @@ def _stranger(message: InboundMessage, facts: Facts) -> Plan:
 
 
 def _strongest(proven: Sequence[Observation]) -> Trust:
-    for level in ("authoritative", "verified"):
-        if any(o.proof == level for o in proven):
-            return level  # type: ignore[return-value]
-    return "channel"
+    proofs = {observation.proof for observation in proven}
+    if "authoritative" in proofs:
+        return "authoritative"
+    return "verified" if "verified" in proofs else "channel"

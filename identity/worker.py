@@ -33,7 +33,9 @@ class Identity(Stage[InboundMessage]):
     name: ClassVar[str] = "identity"
     sources: ClassVar[tuple[Topic, ...]] = (INBOUND, OVERFLOW)
 
-    def __init__(self, database: Database, producer: Producer, workspaces: WorkspaceCache, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, producer: Producer, workspaces: WorkspaceCache, clock: Clock
+    ) -> None:
         self._database = database
         self._producer = producer
         self._workspaces = workspaces
@@ -53,7 +55,9 @@ class Identity(Stage[InboundMessage]):
         return [Done() for _ in plans]
 
     async def _read(self, connection: Connection, batch: Batch[InboundMessage]) -> tuple[Seen, Facts]:
-        seen = [(delivery, observations(delivery.message, self._region(delivery.message))) for delivery in batch]
+        seen = [
+            (delivery, observations(delivery.message, self._region(delivery.message))) for delivery in batch
+        ]
         keys = {observation.key for _, shown in seen for observation in shown}
         holders = await identity_store.holders(connection, keys)
         return seen, Facts(holders.verified, holders.claimed)

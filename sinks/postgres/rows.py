@@ -1,78 +1,94 @@
-"""Rows and payloads: the one place where a `tickets` row becomes a `Ticket`, and back."""
+"""Rows of `tickets` and what they stand for: the only place that knows both the columns and `contracts.ticket.Ticket`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
 
 from contracts.base import decoder, encode
 from contracts.ticket import Deadline, Ticket
 
-_deadline = decoder(Deadline)
-
-TAG_SEPARATOR = "\x1f"
-"""Between tags in the one text that `unnest` carries: arrays of arrays it cannot take apart."""
+_deadlines = decoder(Deadline)
 
 
-def ticket_of(row: Sequence[Any]) -> Ticket:
-    """The snapshot of a row selected as in `tickets.sql: lock_tickets`: workspace, ticket_id, number, version,
-    customer_id, trust, channel, account, store, subject, department, category, priority, status, agent, deadline as
-    text, tags, refers_to, messages, created_at, updated_at, …"""
-    return Ticket(
-        id=row[1],
-        number=row[2],
-        workspace=row[0],
-        customer=row[4],
-        trust=row[5],
-        channel=row[6],
-        account=row[7],
-        store=row[8],
-        subject=row[9],
-        department=row[10],
-        category=row[11],
-        priority=row[12],
-        status=row[13],
-        agent=row[14],
-        queue=None if row[14] else row[10],
-        deadline=_deadline.decode(row[15]) if row[15] else None,
-        tags=tuple(row[16]),
-        refers_to=row[17],
-        messages=row[18],
-        created_at=row[19],
-        updated_at=row[20],
+class StoredTicket(NamedTuple):
+    """A ticket as it is stored: the public snapshot and what only the stores need."""
+
+    ticket: Ticket
+    version: int
+    pulled: bool
+    audit_head: bytes
+
+
+async def stored_tickets(cursor: AsyncCursor[TupleRow]) -> list[StoredTicket]:
+    """The rows of a query that selects every column of `tickets` by name (`deadline::text AS deadline`), in any order;
+    further columns are ignored. Raises `KeyError` for a query that forgot one."""
+    names = [column.name for column in cursor.description or ()]
+    return [stored_ticket(dict(zip(names, row, strict=True))) for row in await cursor.fetchall()]
+
+
+def stored_ticket(row: Mapping[str, Any]) -> StoredTicket:
+    """One row, by column name."""
+    agent = row["agent"]
+    ticket = Ticket(
+        id=row["ticket_id"],
+        number=row["number"],
+        workspace=row["workspace"],
+        customer=row["customer_id"],
+        trust=row["trust"],
+        channel=row["channel"],
+        account=row["account"],
+        store=row["store"],
+        subject=row["subject"],
+        department=row["department"],
+        category=row["category"],
+        priority=row["priority"],
+        status=row["status"],
+        agent=agent,
+        queue=row["department"] if agent is None else None,
+        deadline=_deadlines.decode(row["deadline"]) if row["deadline"] else None,
+        tags=tuple(row["tags"]),
+        refers_to=row["refers_to"],
+        messages=row["messages"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
     )
+    return StoredTicket(ticket, row["version"], row["pulled"], bytes(row["audit_head"]))
 
 
-def ticket_columns(ticket: Ticket, version: int, audit_head: bytes) -> tuple[Any, ...]:
-    """The values of `tickets.sql: upsert_tickets`, in its order."""
-    deadline = ticket.deadline
-    return (
-        ticket.workspace,
-        ticket.id,
-        ticket.number,
-        version,
-        ticket.customer,
-        ticket.trust,
-        ticket.channel,
-        ticket.account,
-        ticket.store,
-        ticket.subject,
-        ticket.department,
-        ticket.category,
-        ticket.priority,
-        ticket.status,
-        ticket.agent,
-        deadline.due_at if deadline else None,
-        encode(deadline).decode() if deadline else None,
-        TAG_SEPARATOR.join(ticket.tags),
-        ticket.refers_to,
-        ticket.messages,
-        ticket.created_at,
-        ticket.updated_at,
-        audit_head,
-    )
+def ticket_columns(stored: StoredTicket) -> dict[str, Any]:
+    """The reverse of `stored_ticket`: every column of the row, by name, as psycopg takes it."""
+    ticket = stored.ticket
+    return {
+        "workspace": ticket.workspace,
+        "ticket_id": ticket.id,
+        "number": ticket.number,
+        "version": stored.version,
+        "customer_id": ticket.customer,
+        "trust": ticket.trust,
+        "channel": ticket.channel,
+        "account": ticket.account,
+        "store": ticket.store,
+        "subject": ticket.subject,
+        "department": ticket.department,
+        "category": ticket.category,
+        "priority": ticket.priority,
+        "status": ticket.status,
+        "agent": ticket.agent,
+        "due_at": ticket.deadline.due_at if ticket.deadline else None,
+        "deadline": encode(ticket.deadline).decode() if ticket.deadline else None,
+        "tags": list(ticket.tags),
+        "refers_to": ticket.refers_to,
+        "messages": ticket.messages,
+        "pulled": stored.pulled,
+        "created_at": ticket.created_at,
+        "updated_at": ticket.updated_at,
+        "audit_head": stored.audit_head,
+    }
 
 
 def replace(ticket: Ticket, **changes: Any) -> Ticket:

@@ -17,7 +17,9 @@ def queries(file: str) -> dict[str, LiteralString]:
     text = files("sinks.postgres").joinpath(f"queries/{file}.sql").read_text(encoding="utf-8")
     parts = _NAME.split(text)[1:]
     # Checked in beside the code, so as literal as a string in it.
-    return {name: cast(LiteralString, body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return {
+        name: cast(LiteralString, body.strip()) for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }
 
 
 def columns(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from contracts.ticket import Ticket
 from runtime.postgres import Connection
-from sinks.postgres.rows import ticket_of
+from sinks.postgres.rows import StoredTicket, stored_tickets
 from sinks.postgres.sql import columns, queries
 
 Key = tuple[UUID, UUID]
@@ -26,12 +25,6 @@ class StoredAt(NamedTuple):
     partition: int
     offset: int
     body_sha256: str | None
-
-
-class LockedTicket(NamedTuple):
-    ticket: Ticket
-    version: int
-    audit_head: bytes
 
 
 class MessageRow(NamedTuple):
@@ -101,7 +94,7 @@ class Writes:
 
     messages: list[MessageRow] = field(default_factory=list)
     duplicates: list[DuplicateRow] = field(default_factory=list)
-    tickets: dict[Key, LockedTicket] = field(default_factory=dict)
+    tickets: dict[Key, StoredTicket] = field(default_factory=dict)
     """The last snapshot of each ticket of the batch."""
     refs: set[tuple[UUID, str, str, UUID]] = field(default_factory=set)
     participants: set[tuple[UUID, UUID, str, str]] = field(default_factory=set)
@@ -115,7 +108,9 @@ class Writes:
 _SQL = "tickets"
 
 
-async def _rows(connection: Connection, query: str, names: tuple[str, ...], keys: Iterable[tuple[Any, ...]]) -> list[Any]:
+async def _rows(
+    connection: Connection, query: str, names: tuple[str, ...], keys: Iterable[tuple[Any, ...]]
+) -> list[Any]:
     arrays = columns(names, sorted(set(keys)))
     if not arrays[names[0]]:
         return []
@@ -147,10 +142,13 @@ async def tickets_by_ref(connection: Connection, refs: Iterable[RefKey]) -> dict
     return found
 
 
-async def lock_tickets(connection: Connection, keys: Iterable[Key]) -> dict[Key, LockedTicket]:
+async def lock_tickets(connection: Connection, keys: Iterable[Key]) -> dict[Key, StoredTicket]:
     """Locks the tickets, in order of their ids, and returns their snapshots."""
-    rows = await _rows(connection, "lock_tickets", ("workspaces", "tickets"), keys)
-    return {(row[0], row[1]): LockedTicket(ticket_of(row), row[3], bytes(row[21])) for row in rows}
+    arrays = columns(("workspaces", "tickets"), sorted(set(keys)))
+    if not arrays["tickets"]:
+        return {}
+    cursor = await connection.execute(queries(_SQL)["lock_tickets"], arrays)
+    return {(row.ticket.workspace, row.ticket.id): row for row in await stored_tickets(cursor)}
 
 
 async def participants(connection: Connection, keys: Iterable[Key]) -> dict[Key, frozenset[tuple[str, str]]]:
@@ -181,13 +179,17 @@ async def lock_rotations(
     return {(row[0], row[1], row[2]): row[3] for row in rows}
 
 
-async def lock_agents(connection: Connection, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], datetime | None]:
+async def lock_agents(
+    connection: Connection, keys: Iterable[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], datetime | None]:
     """(workspace, agent) -> when that agent last got a ticket."""
     rows = await _rows(connection, "lock_agents", ("workspaces", "agents"), keys)
     return {(workspace, agent): at for workspace, agent, at in rows}
 
 
-async def open_counts(connection: Connection, keys: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], int]:
+async def open_counts(
+    connection: Connection, keys: Iterable[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], int]:
     """Unsolved tickets an agent holds; call it after `lock_agents`."""
     rows = await _rows(connection, "open_counts", ("workspaces", "agents"), keys)
     return {(workspace, agent): count for workspace, agent, count in rows}

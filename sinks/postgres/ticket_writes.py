@@ -6,51 +6,100 @@ from collections.abc import Sequence
 from typing import Any
 
 from runtime.postgres import Connection
-from sinks.postgres.rows import ticket_columns
+from sinks.postgres.rows import StoredTicket, ticket_columns
 from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import Writes
 
+TAG_SEPARATOR = "\x1f"
+"""Between the tags of one ticket: `unnest` cannot carry arrays of arrays."""
+
+# Column names of each statement's arrays, in the order of the rows.
 _MESSAGES = (
-    "workspaces messages tickets customers channels accounts provider_ids kinds directions targets bodies happened "
-    "received out_of_order topics partitions offsets payloads"
-).split()
+    *("workspaces", "messages", "tickets", "customers", "channels", "accounts", "provider_ids", "kinds"),
+    *("directions", "targets", "bodies", "happened", "received", "out_of_order"),
+    *("topics", "partitions", "offsets", "payloads"),
+)
+_DUPLICATES = ("topics", "partitions", "offsets", "messages", "at")
 _TICKETS = (
-    "workspaces tickets numbers versions customers trusts channels accounts stores subjects departments categories "
-    "priorities statuses agents due deadlines tags refers counts created updated heads"
-).split()
-_OUTBOX = "ids aggregates aggregate_ids types payloads workspaces traces shards created".split()
+    *(
+        "workspaces",
+        "tickets",
+        "numbers",
+        "versions",
+        "customers",
+        "trusts",
+        "channels",
+        "accounts",
+        "stores",
+    ),
+    *(
+        "subjects",
+        "departments",
+        "categories",
+        "priorities",
+        "statuses",
+        "agents",
+        "due",
+        "deadlines",
+        "tags",
+    ),
+    *("refers_to", "counts", "pulled", "created", "updated", "heads"),
+)
+_REFS = ("workspaces", "kinds", "values", "tickets")
+_PARTICIPANTS = ("workspaces", "tickets", "kinds", "values")
+_DECISIONS = ("workspaces", "messages", "tickets", "rule_sets", "decided", "records")
+_AUDIT = ("workspaces", "tickets", "versions", "at", "actors", "actions", "details", "hashes")
+_OUTBOX = (
+    "ids",
+    "aggregates",
+    "aggregate_ids",
+    "types",
+    "payloads",
+    "workspaces",
+    "traces",
+    "shards",
+    "created",
+)
+_ROTATIONS = ("workspaces", "departments", "categories", "agents")
+_ASSIGNED = ("workspaces", "agents", "at")
 
 
 async def write(connection: Connection, writes: Writes) -> None:
     """All of it, in the caller's transaction. The order of tables is the same in every writer."""
-    tickets = [ticket_columns(*writes.tickets[key]) for key in sorted(writes.tickets)]
     async with connection.pipeline():
-        await _insert(connection, "insert_messages", _MESSAGES, sorted(writes.messages, key=lambda row: row[:2]))
-        duplicates = sorted(writes.duplicates, key=lambda row: row[:3])
-        await _insert(connection, "insert_duplicates", "topics partitions offsets messages at".split(), duplicates)
+        await _insert(connection, "insert_messages", _MESSAGES, sorted(writes.messages, key=_key(2)))
+        await _insert(connection, "insert_duplicates", _DUPLICATES, sorted(writes.duplicates, key=_key(3)))
+        tickets = [_ticket_row(writes.tickets[key]) for key in sorted(writes.tickets)]
         await _insert(connection, "upsert_tickets", _TICKETS, tickets)
-        refs = "workspaces kinds values tickets".split()
-        await _insert(connection, "insert_refs", refs, sorted(writes.refs, key=lambda row: (row[0], row[1:])))
-        people = "workspaces tickets kinds values".split()
-        await _insert(connection, "insert_participants", people, sorted(writes.participants))
-        decisions = "workspaces messages tickets rule_sets decided records".split()
-        await _insert(
-            connection, "insert_decisions", decisions, sorted(writes.decisions, key=lambda row: row[:2])
-        )
-        audit = "workspaces tickets versions at actors actions details hashes".split()
-        await _insert(connection, "insert_audit", audit, sorted(writes.audit, key=lambda row: row[:3]))
+        await _insert(connection, "insert_refs", _REFS, sorted(writes.refs))
+        await _insert(connection, "insert_participants", _PARTICIPANTS, sorted(writes.participants))
+        await _insert(connection, "insert_decisions", _DECISIONS, sorted(writes.decisions, key=_key(2)))
+        await _insert(connection, "insert_audit", _AUDIT, sorted(writes.audit, key=_key(3)))
         # Not sorted: the sequence must follow the order of each ticket's versions, which is the order of decisions.
         await _insert(connection, "insert_outbox", _OUTBOX, writes.outbox)
-        await _move_staff(connection, writes)
+        rotations = [(*key, agent) for key, agent in sorted(writes.rotations.items())]
+        await _insert(connection, "move_rotations", _ROTATIONS, rotations)
+        assigned = [(*key, at) for key, at in sorted(writes.assigned.items())]
+        await _insert(connection, "stamp_agents", _ASSIGNED, assigned)
         if writes.outbox:
             await connection.execute(queries("tickets")["notify_outbox"])
 
 
-async def _move_staff(connection: Connection, writes: Writes) -> None:
-    rotations = [(*key, agent) for key, agent in sorted(writes.rotations.items())]
-    await _insert(connection, "move_rotations", "workspaces departments categories agents".split(), rotations)
-    assigned = [(*key, at) for key, at in sorted(writes.assigned.items())]
-    await _insert(connection, "stamp_agents", "workspaces agents at".split(), assigned)
+def _key(length: int) -> Any:
+    """Sorts rows by their first columns: the conflict key of the statement."""
+    return lambda row: row[:length]
+
+
+def _ticket_row(stored: StoredTicket) -> tuple[Any, ...]:
+    values = ticket_columns(stored)
+    return tuple((values | {"tags": TAG_SEPARATOR.join(values["tags"])})[name] for name in _TICKET_COLUMNS)
+
+
+_TICKET_COLUMNS = (
+    *("workspace", "ticket_id", "number", "version", "customer_id", "trust", "channel", "account", "store"),
+    *("subject", "department", "category", "priority", "status", "agent", "due_at", "deadline", "tags"),
+    *("refers_to", "messages", "pulled", "created_at", "updated_at", "audit_head"),
+)
 
 
 async def _insert(
