@@ -366,3 +366,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO frontdesk
 REVOKE UPDATE, DELETE ON audit, identity_events, audit_seals, config_versions FROM frontdesk_app, frontdesk_system;
 REVOKE INSERT, UPDATE, DELETE ON checkpoints, audit_seals FROM frontdesk_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO frontdesk_app, frontdesk_system;
+
+-- The migrator keeps its books in this schema too, and had made them before: nobody else's business.
+REVOKE ALL ON _yoyo_log, _yoyo_migration, _yoyo_version, yoyo_lock FROM frontdesk_app, frontdesk_system;
