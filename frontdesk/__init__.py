@@ -1,0 +1,1 @@
+"""The command: starts everything and acts on it. The only package that sees every other."""

@@ -1,0 +1,55 @@
+"""Where commands write, and where they find the running system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from contracts.ids import workspace_id
+from runtime.settings import Settings, load
+
+output = Console(soft_wrap=True)
+errors = Console(stderr=True)
+
+
+def settings() -> Settings:
+    """The settings of this command: the environment, and what is not set there from the `up.json` of a system that
+    `frontdesk up` runs on the same data folder."""
+    given = load()
+    path = given.data / "up.json"
+    if not path.exists() or "FRONTDESK_POSTGRES" in os.environ:
+        return given
+    where = msgspec.json.decode(path.read_bytes())
+    app = where["postgres"].partition("?options=")[0].partition("&options=")[0]
+    return msgspec.structs.replace(
+        given,
+        data=Path(where["data"]),
+        kafka=where["kafka"],
+        postgres=app,
+        postgres_system=app.replace("frontdesk_app", "frontdesk_system"),
+        allow_less_replication=True,
+    )
+
+
+def workspace(chosen: Settings) -> Any:
+    """The id of the workspace that this command acts on: the first of FRONTDESK_WORKSPACE."""
+    return workspace_id(chosen.workspaces[0])
+
+
+def write_json(value: Any) -> None:
+    """One JSON value on one line of stdout."""
+    print(msgspec.json.encode(value, order="sorted").decode(), flush=True)
+
+
+def write_table(headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """A table for people."""
+    table = Table(*headings, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    output.print(table)

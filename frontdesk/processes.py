@@ -1,0 +1,105 @@
+"""Every process of the system, once. `frontdesk run NAME` starts one; `frontdesk up` starts all that have work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from runtime.clock import Clock
+from runtime.hosts import host
+from runtime.kafka import Producer
+from runtime.postgres import Database
+from runtime.process import Service
+from runtime.settings import Settings
+from sinks.archive import Archive
+from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+from sinks.postgres.incidents import PostgresIncidents
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`wanted`: whether these settings give it anything to do (no mailboxes: no mail process)."""
+
+    name: str
+    summary: str
+    build: Callable[[Settings], Sequence[Service]]
+    wanted: Callable[[Settings], bool] = lambda _: True
+
+
+def _gateway(settings: Settings) -> Sequence[Service]:
+    from ingest.gateway import GatewayService
+
+    return [GatewayService(settings)]
+
+
+def _mail(settings: Settings) -> Sequence[Service]:
+    from ingest.imap import MailService
+
+    return [MailService(settings)]
+
+
+def _telegram(settings: Settings) -> Sequence[Service]:
+    from ingest.telegram_poll import TelegramService
+
+    return [TelegramService(settings)]
+
+
+def _identity(settings: Settings) -> Sequence[Service]:
+    from identity.worker import Identity
+
+    parts = _Parts(settings)
+    stage = Identity(parts.database, parts.producer, parts.workspaces, parts.clock)
+    return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
+
+
+def _router(settings: Settings) -> Sequence[Service]:
+    from router.worker import Router
+
+    parts = _Parts(settings)
+    stage = Router(parts.database, ConfigStore(parts.database), parts.workspaces, parts.clock)
+    return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
+
+
+def _relay(settings: Settings) -> Sequence[Service]:
+    from sinks.relay import Relay
+
+    return [Relay(settings.postgres_system, Producer(settings.kafka), Clock(settings.clock))]
+
+
+def _timers(settings: Settings) -> Sequence[Service]:
+    from frontdesk.timers import services
+
+    return services(settings)
+
+
+def _desk(settings: Settings) -> Sequence[Service]:
+    from desk.service import DeskService
+
+    return [DeskService(settings)]
+
+
+class _Parts:
+    """What every stage process holds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.clock = Clock(settings.clock)
+        self.database = Database(settings.postgres)
+        self.producer = Producer(settings.kafka)
+        self.incidents = PostgresIncidents(self.database)
+        self.workspaces = WorkspaceCache(ConfigStore(self.database), self.clock)
+        self.archive = Archive(settings.archive)
+
+
+PROCESSES = {
+    process.name: process
+    for process in (
+        Process("gateway", "forms and webhooks over HTTP", _gateway),
+        Process("mail", "IMAP mailboxes", _mail, lambda s: bool(s.mailboxes)),
+        Process("telegram", "Telegram long poll", _telegram, lambda s: any(bot.poll for bot in s.bots)),
+        Process("identity", "links messages to customers", _identity),
+        Process("router", "decides and writes tickets", _router),
+        Process("relay", "publishes the outbox", _relay),
+        Process("timers", "verifier, audit sealer, dead-letter feeder, gauges", _timers),
+        Process("desk", "HTTP API for agents and dashboards", _desk),
+    )
+}

@@ -1,0 +1,33 @@
+"""The `timers` process: what runs by the clock rather than by a message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingest.spool import pending
+from runtime.clock import Clock
+from runtime.hosts import host
+from runtime.kafka import Producer
+from runtime.postgres import Database
+from runtime.process import Service
+from runtime.settings import Settings
+from sinks.audit import Sealer
+from sinks.deadletters import Feeder
+from sinks.gauges import Gauges
+from sinks.postgres.incidents import PostgresIncidents
+from sinks.verify import Verifier
+
+
+def services(settings: Settings) -> Sequence[Service]:
+    """Verifier, audit sealer, dead-letter feeder, gauges: all with the role that sees every workspace."""
+    clock = Clock(settings.clock)
+    database = Database(settings.postgres_system)
+    producer = Producer(settings.kafka)
+    feeder = host(Feeder(database, clock), settings, producer, PostgresIncidents(database), clock)
+    spooled = lambda: pending(settings.spool)  # noqa: E731
+    return [
+        feeder,
+        Verifier(settings, database, spooled),
+        Sealer(settings, database, clock),
+        Gauges(database, clock),
+    ]

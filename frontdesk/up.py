@@ -1,0 +1,273 @@
+"""`frontdesk up`: the whole system in one terminal, on an embedded broker and Postgres, with a demo workspace."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import msgspec
+from rich.console import Console
+
+from frontdesk import workspace_setup
+from frontdesk.embedded import EmbeddedKafka, EmbeddedPostgres, die_with_parent
+from frontdesk.processes import PROCESSES
+from runtime.settings import Bot, Settings, environment
+
+_PARTITIONS = 4
+_STOP_SECONDS = 12.0
+_READY_SECONDS = 120.0
+_RESTART_PAUSE = 1.0
+
+
+class UpError(RuntimeError):
+    """Says what stands in the way and what to do about it."""
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port, or one that the system gives when that is taken."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise UpError("no free port on 127.0.0.1")
+
+
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Holds the data folder for this process. Raises `UpError` when another one has it."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "up.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UpError(
+                f"{data} is in use by another `frontdesk up`; stop it or set FRONTDESK_DATA"
+            ) from None
+        yield
+
+
+class Child:
+    """One process of ours: started, watched, started again when it dies."""
+
+    def __init__(self, name: str, settings: Settings, logs: Path) -> None:
+        self.name = name
+        self.port = free_port(0)
+        self.restarts = 0
+        self._settings = msgspec.structs.replace(
+            settings, metrics_port=self.port, instance=f"{name}-{settings.instance or 'embedded'}"
+        )
+        self._log = logs / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
+        self._died_at = 0.0
+
+    def start(self) -> None:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("FRONTDESK_")}
+        self._output = self._output or self._log.open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "frontdesk", "run", self.name],
+            env=inherited | environment(self._settings),
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            preexec_fn=die_with_parent,
+            # Ctrl-C reaches the supervisor alone: it stops the others in order.
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def metrics(self) -> str:
+        return f"http://127.0.0.1:{self.port}/metrics"
+
+    def revive(self) -> int | None:
+        """Starts it again if it has died; returns the exit code it died with."""
+        if self._process is None or (code := self._process.poll()) is None:
+            return None
+        if time.monotonic() - self._died_at < _RESTART_PAUSE:
+            return None
+        self._died_at = time.monotonic()
+        self.restarts += 1
+        self.start()
+        return code
+
+    def ready(self) -> bool:
+        """Whether `/readyz` says yes."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+                connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return b" 200 " in connection.makefile("rb").readline()
+        except OSError:
+            return False
+
+    def signal(self, number: int) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def wait(self, deadline: float) -> None:
+        """Until it has ended, killing it at the deadline (monotonic)."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class System:
+    """Embedded servers, processes and the file that tells where everything is."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self._data = settings.data.resolve()
+        self._console = console
+        self._given = settings
+        self._kafka = EmbeddedKafka(self._data / "kafka", partitions=_PARTITIONS)
+        self._postgres = EmbeddedPostgres(self._data / "postgres")
+        self._children: list[Child] = []
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Starts everything, prints where it is, and keeps it alive until a signal comes."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+        try:
+            self._start_servers()
+            settings = self._settings()
+            prepared = workspace_setup.prepare(settings, self._secret("telegram"))
+            self._start_processes(settings)
+            self._wait_ready()
+            if not self._stopping.is_set():
+                self._announce(settings, prepared)
+            while not self._stopping.wait(0.2):
+                self._keep_alive()
+        finally:
+            self._shut_down()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _start_servers(self) -> None:
+        failures: list[BaseException] = []
+
+        def start(server: EmbeddedKafka | EmbeddedPostgres) -> None:
+            try:
+                server.start()
+            except Exception as error:
+                failures.append(error)
+
+        with self._console.status("starting Kafka and Postgres (the first time fetches the broker's jars)"):
+            threads = [threading.Thread(target=start, args=(s,)) for s in (self._kafka, self._postgres)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        if failures:
+            raise failures[0]
+
+    def _settings(self) -> Settings:
+        """What the environment gave, with the embedded servers and free ports filled in."""
+        given = self._given
+        bots = given.bots or (
+            Bot(workspace="demo", account="demo-bot", secret=self._secret("telegram"), poll=False),
+        )
+        return msgspec.structs.replace(
+            given,
+            data=self._data,
+            kafka=self._kafka.bootstrap,
+            postgres=self._postgres.dsn("frontdesk_app", "frontdesk"),
+            postgres_system=self._postgres.dsn("frontdesk_system", "frontdesk"),
+            postgres_owner=self._postgres.dsn("postgres", "frontdesk"),
+            partitions=given.partitions or _PARTITIONS,
+            replication=1,
+            min_insync=1,
+            allow_less_replication=True,
+            gateway_port=free_port(given.gateway_port),
+            desk_port=free_port(given.desk_port),
+            bots=bots,
+        )
+
+    def _secret(self, name: str) -> str:
+        """A secret made once and kept in the data folder, readable by its owner only."""
+        path = self._data / "secrets" / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(24))
+        return path.read_text()
+
+    def _start_processes(self, settings: Settings) -> None:
+        logs = self._data / "logs"
+        logs.mkdir(exist_ok=True)
+        for process in PROCESSES.values():
+            if process.wanted(settings):
+                child = Child(process.name, settings, logs)
+                child.start()
+                self._children.append(child)
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        with self._console.status("starting the processes"):
+            waiting = list(self._children)
+            while waiting and not self._stopping.is_set():
+                if time.monotonic() > deadline:
+                    names = ", ".join(child.name for child in waiting)
+                    raise UpError(f"not ready in time: {names}; see {self._data / 'logs'}")
+                self._keep_alive()
+                waiting = [child for child in waiting if not child.ready()]
+                self._stopping.wait(0.1)
+
+    def _keep_alive(self) -> None:
+        for server, name in ((self._kafka, "Kafka"), (self._postgres, "Postgres")):
+            if not server.alive() and not self._stopping.is_set():
+                self._console.print(f"[yellow]{name} died; starting it again[/yellow]")
+                server.start()
+        for child in self._children:
+            code = child.revive()
+            if code is not None:
+                self._console.print(f"[yellow]{child.name} ended with {code}; started again[/yellow]")
+
+    def _announce(self, settings: Settings, prepared: workspace_setup.Prepared) -> None:
+        where = workspace_setup.describe(settings, prepared, [child.metrics for child in self._children])
+        where["pids"] = {child.name: child.pid for child in self._children}
+        target = self._data / "up.json"
+        partial = target.with_suffix(".tmp")
+        partial.touch(mode=0o600)
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(where)))
+        partial.replace(target)
+        workspace_setup.show(self._console, where, target)
+
+    def _shut_down(self) -> None:
+        (self._data / "up.json").unlink(missing_ok=True)
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in self._children:
+            child.signal(signal.SIGTERM)
+        for child in self._children:
+            child.wait(deadline)
+        self._postgres.stop()
+        self._kafka.stop()
+
+
+def run(settings: Settings, console: Console) -> None:
+    """Blocks until Ctrl-C or SIGTERM. Raises `UpError` when the system cannot start."""
+    with only_one(settings.data.resolve()):
+        System(settings, console).run()
