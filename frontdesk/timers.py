@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ingest.spool import pending
 from runtime.clock import Clock
@@ -24,10 +25,9 @@ def services(settings: Settings) -> Sequence[Service]:
     database = Database(settings.postgres_system)
     producer = Producer(settings.kafka)
     feeder = host(Feeder(database, clock), settings, producer, PostgresIncidents(database), clock)
-    spooled = lambda: pending(settings.spool)  # noqa: E731
     return [
         feeder,
-        Verifier(settings, database, spooled),
+        Verifier(settings, database, partial(pending, settings.spool)),
         Sealer(settings, database, clock),
         Gauges(database, clock),
     ]

@@ -150,6 +150,8 @@ class System:
         """Starts everything, prints where it is, and keeps it alive until a signal comes."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
+        # Left behind by a run that was killed: nobody may take it for this one's.
+        (self._data / "up.json").unlink(missing_ok=True)
         try:
             self._start_servers()
             settings = self._settings()

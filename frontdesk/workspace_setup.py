@@ -21,7 +21,7 @@ from sinks.config_files import load_folder, version
 from sinks.postgres.config_store import ConfigStore
 from sinks.postgres.migrate import create_database, migrate
 
-DEMO = Path(__file__).parent / "demo"
+DEMO = Path(__file__).resolve().parents[1] / "deploy" / "config" / "demo"
 
 
 @dataclass(frozen=True, slots=True)

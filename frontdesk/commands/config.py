@@ -1,0 +1,79 @@
+"""`frontdesk config`: a workspace as files."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from contracts.errors import Refused
+from contracts.ids import workspace_id
+from contracts.workspace import Workspace
+from frontdesk import console
+from runtime.postgres import Database
+from sinks.config_files import export_folder, load_folder, version
+from sinks.postgres.config_store import ConfigStore
+
+app = typer.Typer(help="A workspace as a folder of YAML files.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
+
+
+@app.command()
+def validate(folder: Folder) -> None:
+    """Checks the files. Errors name file, line, column and the fix."""
+    console.output.print(f"valid: {version(load_folder(folder))}")
+
+
+@app.command()
+def plan(folder: Folder) -> None:
+    """What applying the files would change."""
+    proposed = load_folder(folder)
+    current = asyncio.run(_current(proposed.slug))
+    if current is None:
+        console.output.print(f"new workspace {proposed.slug}")
+        return
+    for part in Workspace.__struct_fields__:
+        before, after = getattr(current, part), getattr(proposed, part)
+        if before != after:
+            console.output.print(f"{part}: {_shown(before)} -> {_shown(after)}", markup=False)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"{len(value)} entries"
+    return msgspec.json.encode(value).decode()
+
+
+@app.command()
+def apply(folder: Folder, by: Annotated[str, typer.Option(help="who applies it")] = "command line") -> None:
+    """Stores the files as a new version, in force at once. Running processes take it up within five seconds."""
+    proposed = load_folder(folder)
+    asyncio.run(_apply(proposed, by))
+    console.output.print(f"applied {version(proposed)}")
+
+
+@app.command()
+def export(folder: Annotated[Path, typer.Argument(file_okay=False)]) -> None:
+    """Writes the version in force as files."""
+    slug = console.settings().workspaces[0]
+    current = asyncio.run(_current(slug))
+    if current is None:
+        raise Refused("no_configuration", f"workspace {slug!r} has none in force")
+    export_folder(current, folder)
+
+
+async def _apply(proposed: Workspace, by: str) -> None:
+    async with Database(console.settings().postgres_system, max_size=1) as database:
+        await ConfigStore(database).apply(proposed, version(proposed), by, datetime.now(UTC))
+
+
+async def _current(slug: str) -> Workspace | None:
+    workspace = workspace_id(slug)
+    async with Database(console.settings().postgres, max_size=1) as database:
+        found = await ConfigStore(database).current([workspace], datetime.now(UTC))
+        return found[workspace][1] if workspace in found else None

@@ -1,0 +1,168 @@
+"""`try` and `ingest`: what a channel makes of bytes, without and with the real pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import mailbox
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.progress import Progress
+
+from contracts.errors import Poison, Refused
+from contracts.ids import workspace_id
+from frontdesk import cases, console
+from frontdesk.checkpoint import Checkpoint
+from ingest.channel import Channel, Raw
+from ingest.channel import channels as discover
+from ingest.intake import Intake
+from ingest.spool import Spool
+from runtime.clock import Clock
+from runtime.kafka import Producer
+from sinks.archive import Archive
+
+_AT_ONCE = 200
+
+
+def register(app: typer.Typer) -> None:
+    app.command("try")(try_)
+    app.command()(ingest)
+
+
+def channel_named(name: str) -> Channel:
+    """The channel, or `Refused` with the names that exist."""
+    found = discover()
+    if name not in found:
+        raise Refused("unknown_channel", f"{name!r}; known are {', '.join(sorted(found))}", field="channel")
+    return found[name]
+
+
+def try_(
+    channel: Annotated[str, typer.Argument(help="email, webform, telegram …")],
+    files: Annotated[list[Path] | None, typer.Argument(exists=True)] = None,
+    from_cases: Annotated[Path | None, typer.Option("--cases", exists=True, help="a cases.jsonl")] = None,
+    account: Annotated[str, typer.Option(help="the account that received it")] = "try",
+    json: Annotated[bool, typer.Option("--json", help="one JSON line a file or case")] = False,
+) -> None:
+    """What the channel would produce from these bytes. No broker, no database."""
+    given: list[Iterator[cases.Case]] = [iter(cases.of_file(channel, path) for path in files or [])]
+    if from_cases:
+        given.append(cases.of_corpus(channel, from_cases))
+    for source in given:
+        for case in source:
+            row = _tried(channel_named(channel), case, account)
+            if json:
+                console.write_json(row)
+            else:
+                named = row["id"] or row["file"]
+                console.output.print(f"{named}: {row['outcome']} {row.get('reason', '')}", highlight=False)
+
+
+def _tried(channel: Channel, case: cases.Case, account: str) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": case.id, "file": case.file, "outcome": "ok", "messages": []}
+    raw = Raw(
+        body=case.body,
+        workspace=workspace_id("demo"),
+        account=account,
+        received_at=datetime.now(UTC),
+        content_type=case.content_type,
+        headers=case.headers,
+    )
+    try:
+        if len(case.body) > channel.limits.body:
+            raise Refused("too_large", f"over {channel.limits.body} bytes", status=413)
+        row["messages"] = channel.normalise(raw).messages
+    except (Poison, Refused) as error:
+        row["outcome"] = "parked" if isinstance(error, Poison) else "refused"
+        row["reason"] = str(error)
+    return row
+
+
+def ingest(
+    channel: Annotated[str, typer.Argument(help="email, webform, telegram …")],
+    paths: Annotated[list[Path], typer.Argument(exists=True, help="files or folders: eml, mbox, maildir, JSONL")],
+    account: Annotated[str, typer.Option(help="the account that receives them")] = "",
+    json: Annotated[bool, typer.Option("--json", help="print the counts as one JSON line")] = False,
+    restart: Annotated[bool, typer.Option(help="forget how far an interrupted run came")] = False,
+) -> None:
+    """Sends files through the real pipeline, and goes on where an interrupted run stopped."""
+    counts = asyncio.run(_ingest(channel, paths, account, restart))
+    if json:
+        console.write_json(counts)
+    else:
+        console.output.print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+
+
+async def _ingest(name: str, paths: list[Path], account: str, restart: bool) -> dict[str, int]:
+    settings = console.settings()
+    channel, workspace = channel_named(name), workspace_id(settings.workspaces[0])
+    account = account or await _first_account(settings, workspace, name)
+    checkpoint = Checkpoint(settings.data / "ingest", (name, account, *map(str, paths)), restart)
+    producer, clock = Producer(settings.kafka), Clock(settings.clock)
+    await producer.start()
+    spool = Spool(settings.spool / "cli", settings.spool_bytes, settings.fsync_ms / 1000)
+    intake = Intake(producer, Archive(settings.archive), spool, clock)
+    counts = {"accepted": 0, "duplicate": 0, "parked": 0, "suppressed": 0, "refused": 0}
+    bodies = [body for path in paths for body in _bodies(path)]
+    try:
+        with Progress(console=console.errors, transient=True) as progress:
+            task = progress.add_task(f"ingest {name}", total=len(bodies), completed=checkpoint.done)
+            for start in range(checkpoint.done, len(bodies), _AT_ONCE):
+                chunk = [read() for read in bodies[start : start + _AT_ONCE]]
+                raws = [_raw(body, workspace, account, clock.now()) for body in chunk]
+                results = await asyncio.gather(*(_accept(intake, channel, raw) for raw in raws))
+                for outcome in results:
+                    counts[outcome] += 1
+                checkpoint.advance(len(chunk))
+                progress.advance(task, len(chunk))
+        checkpoint.finish()
+    finally:
+        await producer.stop()
+    return {outcome: count for outcome, count in counts.items() if count or outcome == "accepted"}
+
+
+async def _accept(intake: Intake, channel: Channel, raw: Raw) -> str:
+    try:
+        return (await intake.accept(channel, raw)).outcome
+    except Refused:
+        return "refused"
+
+
+async def _first_account(settings: Any, workspace: UUID, channel: str) -> str:
+    """The first account of that channel in the workspace's configuration."""
+    from runtime.postgres import Database
+    from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+
+    async with Database(settings.postgres, max_size=1) as database:
+        cache = WorkspaceCache(ConfigStore(database), Clock(settings.clock))
+        await cache.refresh([workspace])
+    found = cache.get(workspace)
+    accounts = [a.id for a in found[1].accounts if a.channel == channel] if found else []
+    if not accounts:
+        raise Refused("no_account", f"the workspace has no account of channel {channel!r}: name one with --account")
+    return accounts[0]
+
+
+def _raw(body: bytes, workspace: UUID, account: str, now: datetime) -> Raw:
+    return Raw(body=body, workspace=workspace, account=account, received_at=now)
+
+
+def _bodies(path: Path) -> Iterator[Any]:
+    """Readers of each message below a path, in a stable order: nothing is read before its turn."""
+    if path.is_dir() and (path / "cur").is_dir():
+        for name in ("cur", "new"):
+            yield from (entry.read_bytes for entry in sorted((path / name).iterdir()))
+    elif path.is_dir():
+        for entry in sorted(p for p in path.rglob("*") if p.is_file()):
+            yield from _bodies(entry)
+    elif path.suffix in (".mbox", ".mbx"):
+        box = mailbox.mbox(path, create=False)
+        yield from ((lambda key=key: box.get_bytes(key)) for key in box.keys())
+    elif path.suffix == ".jsonl":
+        yield from ((lambda line=line: line) for line in path.read_bytes().splitlines() if line.strip())
+    else:
+        yield path.read_bytes
