@@ -37,10 +37,3 @@ SELECT * FROM unnest(%(workspaces)s::uuid[], %(events)s::uuid[], %(messages)s::u
                      %(actions)s::text[], %(kinds)s::text[], %(values)s::text[], %(proofs)s::text[],
                      %(at)s::timestamptz[])
 ON CONFLICT (workspace, event_id) DO NOTHING
-
--- name: customer_of_handle
--- For the command line: who holds a handle, and how.
-SELECT coalesce(c.merged_into, c.customer_id), h.state, h.proof, h.since
-FROM handles h JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
-WHERE h.workspace = %(workspace)s AND h.kind = %(kind)s AND h.value = %(value)s
-ORDER BY h.state DESC, h.since

@@ -1,0 +1,63 @@
+-- name: find_ticket
+-- A ticket by number, by id, or by the id of one of its messages.
+SELECT t.ticket_id, t.number
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND (t.number = %(number)s OR t.ticket_id = %(id)s
+    OR t.ticket_id = (SELECT m.ticket_id FROM messages m
+                      WHERE m.workspace = %(workspace)s AND m.message_id = %(id)s))
+
+-- name: all_tickets
+-- Every ticket of a workspace, oldest number first, page by page.
+SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
+       t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
+       t.refers_to, t.messages, t.pulled, t.created_at, t.updated_at, t.audit_head
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.number > %(after)s
+  AND (%(department)s::text IS NULL OR t.department = %(department)s)
+  AND (%(status)s::text IS NULL OR t.status = %(status)s)
+  AND (%(ticket)s::uuid IS NULL OR t.ticket_id = %(ticket)s)
+ORDER BY t.number LIMIT %(limit)s
+
+-- name: message
+-- One stored message and where its record lies.
+SELECT message_id, ticket_id, customer_id, channel, account, kind, direction, happened_at, received_at, topic, partition,
+       "offset", payload::text
+FROM messages WHERE workspace = %(workspace)s AND message_id = %(id)s
+
+-- name: messages_of_ticket
+-- The messages of a ticket in their order.
+SELECT message_id, kind, direction, happened_at, received_at, out_of_order, topic, partition, "offset", payload::text
+FROM messages WHERE workspace = %(workspace)s AND ticket_id = %(ticket)s
+ORDER BY happened_at, received_at, message_id
+
+-- name: decisions_of_ticket
+-- The decision records of a ticket, oldest first.
+SELECT message_id, rule_set, decided_at, record::text FROM decisions
+WHERE workspace = %(workspace)s AND ticket_id = %(ticket)s ORDER BY decided_at, message_id
+
+-- name: trail
+-- The audit rows of a ticket.
+SELECT version, at, actor, action, detail::text FROM audit
+WHERE workspace = %(workspace)s AND ticket_id = %(ticket)s ORDER BY version
+
+-- name: customer
+-- One customer.
+SELECT customer_id, display_name, proven, merged_into, created_at FROM customers
+WHERE workspace = %(workspace)s AND customer_id = %(customer)s
+
+-- name: handles_of_customer
+-- What a customer is known by.
+SELECT kind, value, state, proof, since FROM handles
+WHERE workspace = %(workspace)s AND customer_id = %(customer)s ORDER BY state DESC, kind, value
+
+-- name: tickets_of_customer
+-- A customer's tickets, newest first.
+SELECT number, subject, department, status, created_at FROM tickets
+WHERE workspace = %(workspace)s AND customer_id = %(customer)s ORDER BY created_at DESC LIMIT 50
+
+-- name: customer_of_handle
+-- Who holds a handle: the verified holder first.
+SELECT coalesce(c.merged_into, c.customer_id) AS customer_id, h.state
+FROM handles h JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
+WHERE h.workspace = %(workspace)s AND h.kind = %(kind)s AND h.value = %(value)s
+ORDER BY h.state DESC, h.since
