@@ -119,6 +119,10 @@ class Child:
         except OSError:
             return False
 
+    def exit_code(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self._process.poll() if self._process else None
+
     def signal(self, number: int) -> None:
         if self._process and self._process.poll() is None:
             self._process.send_signal(number)
