@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from importlib.resources import as_file, files
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
@@ -24,6 +25,19 @@ _LOCK_TIMEOUT = "2s"
 # One migrator at a time. Unlike yoyo's lock row, a session lock does not survive the death of its holder.
 _MIGRATOR = 0x66726F6E74646573
 _MIGRATOR_TIMEOUT = "60s"
+
+
+def create_database(owner_dsn: str) -> bool:
+    """Makes the database that the DSN names; false if it is there. The owner needs the right to create databases."""
+    name = str(conninfo_to_dict(owner_dsn)["dbname"])
+    try:
+        with psycopg.connect(make_conninfo(owner_dsn, dbname="postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    except psycopg.errors.DuplicateDatabase:
+        return False
+    except psycopg.OperationalError as error:
+        raise Transient(f"create database: {type(error).__name__}") from error
+    return True
 
 
 def migrate(owner_dsn: str) -> list[str]:
