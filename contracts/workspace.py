@@ -160,3 +160,5 @@ class Workspace(Node, frozen=True, kw_only=True):
     accounts: tuple[Account, ...] = ()
     reopen_days: int = 7
     continuity_days: int = 30
+    pull_limit: int = 1
+    """How many pulled tickets an agent may work on at once; solved and waiting ones do not count."""

@@ -85,7 +85,7 @@ ON CONFLICT (workspace, ticket_id) DO UPDATE SET
     version = excluded.version, trust = excluded.trust, department = excluded.department,
     category = excluded.category, priority = excluded.priority, status = excluded.status, agent = excluded.agent,
     due_at = excluded.due_at, deadline = excluded.deadline, tags = excluded.tags, messages = excluded.messages,
-    updated_at = excluded.updated_at, audit_head = excluded.audit_head
+    pulled = excluded.pulled, updated_at = excluded.updated_at, audit_head = excluded.audit_head
 WHERE tickets.version < excluded.version
 
 -- name: insert_refs

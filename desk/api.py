@@ -1,0 +1,196 @@
+"""The desk's HTTP API. Routes only translate; what happens is in `desk/tickets.py`, who may is in `desk/auth.py`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Litestar, Request, Response, get, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import ResponseHeader, State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult, DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.params import Parameter
+
+from contracts.errors import Poison, Refused, Transient
+from contracts.ticket import Status, Ticket
+from desk import problems
+from desk.auth import Authenticator, Viewer
+from desk.tickets import DepartmentCounts, Me, SettableStatus, TicketDetail, Tickets
+from sinks.postgres.rows import StoredTicket
+from sinks.postgres.ticket_reads import TicketFilter
+
+_MAX_BODY_BYTES = 64 * 1024
+_NOBODY = "nobody"
+
+IfMatch = Annotated[
+    str | None, Parameter(header="If-Match", description="The version that the change is based on.")
+]
+Limit = Annotated[int, Parameter(ge=1, le=200)]
+DeskRequest = Request[Viewer, str, State]
+
+
+class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket without its conversation."""
+
+    ticket: Ticket
+    version: int
+
+
+class TicketPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`cursor` leads to the next page; null: this is the last one."""
+
+    tickets: list[TicketSummary]
+    cursor: str | None
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`agent` null: back to the department's queue."""
+
+    agent: str | None
+
+
+class StatusChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    status: SettableStatus
+
+
+@get("/tickets", summary="List tickets, the most urgent first")
+async def list_tickets(
+    request: DeskRequest,
+    tickets: Tickets,
+    department: str | None = None,
+    status: Status | None = None,
+    agent: Annotated[str | None, Parameter(description="An agent's id, or `nobody`.")] = None,
+    channel: str | None = None,
+    customer: UUID | None = None,
+    cursor: str | None = None,
+    limit: Limit = 50,
+) -> TicketPage:
+    wanted = TicketFilter(
+        department=department,
+        status=status,
+        agent=None if agent == _NOBODY else agent,
+        unassigned=agent == _NOBODY,
+        channel=channel,
+        customer=customer,
+    )
+    page = await tickets.page(request.user, wanted, cursor, limit)
+    return TicketPage(tickets=[_summary(stored) for stored in page.tickets], cursor=page.cursor)
+
+
+@get("/tickets/{number:str}", summary="One ticket by number or id, with conversation, decisions and trail")
+async def read_ticket(request: DeskRequest, tickets: Tickets, number: str) -> Response[TicketDetail]:
+    detail = await tickets.detail(request.user, number)
+    return Response(detail, headers={"ETag": _etag(detail.version)})
+
+
+@post(
+    "/tickets/next",
+    status_code=200,
+    summary="Pull the next ticket; 204 when none waits, 409 when one is still held",
+)
+async def pull_ticket(request: DeskRequest, tickets: Tickets) -> Response[TicketSummary | None]:
+    stored = await tickets.pull(request.user)
+    return Response(None, status_code=204) if stored is None else _respond(stored)
+
+
+@post(
+    "/tickets/{number:str}/assign", status_code=200, summary="Give a ticket to an agent, or back to its queue"
+)
+async def assign_ticket(
+    request: DeskRequest, tickets: Tickets, number: str, data: Assignment, if_match: IfMatch = None
+) -> Response[TicketSummary | None]:
+    return _respond(await tickets.assign(request.user, number, data.agent, _expected(if_match)))
+
+
+@post("/tickets/{number:str}/status", status_code=200, summary="Move a ticket to another status")
+async def set_status(
+    request: DeskRequest, tickets: Tickets, number: str, data: StatusChange, if_match: IfMatch = None
+) -> Response[TicketSummary | None]:
+    return _respond(await tickets.set_status(request.user, number, data.status, _expected(if_match)))
+
+
+@get("/departments/counts", summary="Tickets per department and status")
+async def count_tickets(request: DeskRequest, tickets: Tickets) -> list[DepartmentCounts]:
+    return await tickets.counts(request.user)
+
+
+@get("/agents/me", summary="The holder of the key")
+async def read_me(request: DeskRequest, tickets: Tickets) -> Me:
+    return await tickets.me(request.user)
+
+
+class _Authentication(AbstractAuthenticationMiddleware):
+    """Every route needs a key, except those excluded below: a route cannot forget to ask."""
+
+    async def authenticate_request(
+        self, connection: ASGIConnection[Any, Any, Any, Any]
+    ) -> AuthenticationResult:
+        authenticator: Authenticator = connection.app.state.authenticator
+        viewer = await authenticator.viewer(connection.headers.get("authorization"))
+        return AuthenticationResult(user=viewer, auth=viewer.agent)
+
+
+def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
+    """The ASGI application."""
+    return Litestar(
+        route_handlers=[
+            list_tickets,
+            read_ticket,
+            pull_ticket,
+            assign_ticket,
+            set_status,
+            count_tickets,
+            read_me,
+        ],
+        dependencies={"tickets": Provide(lambda: tickets, sync_to_thread=False)},
+        middleware=[DefineMiddleware(_Authentication, exclude=["^/openapi.json$"])],
+        state=State({"authenticator": authenticator}),
+        exception_handlers={
+            Refused: problems.refused,
+            Transient: problems.transient,
+            Poison: problems.poison,
+            HTTPException: problems.http_error,
+            Exception: problems.fault,
+        },
+        openapi_config=OpenAPIConfig(
+            title="Frontdesk desk",
+            version="1",
+            path="/",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+            security=[{"key": []}],
+        ),
+        response_headers=[
+            ResponseHeader(name="Cache-Control", value="no-store"),
+            ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
+        ],
+        request_max_body_size=_MAX_BODY_BYTES,
+    )
+
+
+def _summary(stored: StoredTicket) -> TicketSummary:
+    return TicketSummary(ticket=stored.ticket, version=stored.version)
+
+
+def _respond(stored: StoredTicket) -> Response[TicketSummary | None]:
+    return Response(_summary(stored), headers={"ETag": _etag(stored.version)})
+
+
+def _etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def _expected(if_match: str | None) -> int | None:
+    """The version in an `If-Match` header. Raises `Refused` for one that we never gave."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    version = if_match.strip().strip('"')
+    if not (version.isascii() and version.isdigit()):
+        raise Refused("version_conflict", "no version of this ticket", status=412)
+    return int(version)

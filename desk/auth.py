@@ -1,0 +1,105 @@
+"""Who asks: API keys, and what their holders may see."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+from uuid import UUID
+
+from contracts.errors import Refused
+from contracts.ticket import Ticket
+from contracts.workspace import Workspace
+from runtime.postgres import Database
+from sinks.postgres.config_store import WorkspaceCache
+from sinks.postgres.key_store import KeyStore, StoredKey
+
+Role = Literal["agent", "lead", "admin"]
+
+_PREFIX = "fd"
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The holder of a key, with the configuration in force at this request."""
+
+    workspace: UUID
+    agent: str
+    role: Role
+    config: Workspace
+
+    @property
+    def actor(self) -> str:
+        """As audit rows and events name them."""
+        return f"agent:{self.agent}"
+
+    @property
+    def departments(self) -> tuple[str, ...]:
+        """Departments that the agent is a member of. The default department, where it is only implied, is everybody's."""
+        listed = {department.id for department in self.config.departments}
+        own = tuple(d.id for d in self.config.departments if self.agent in d.members)
+        default = self.config.default_department
+        return own if default in listed else (*own, default)
+
+    @property
+    def visible(self) -> tuple[str, ...] | None:
+        """Departments whose tickets may be seen; None: all. Leads and admins see all; so does everybody while the
+        workspace has no department."""
+        if self.role != "agent" or not self.config.departments:
+            return None
+        return self.departments
+
+    @property
+    def barred_categories(self) -> tuple[str, ...]:
+        """Categories that are for other members of their departments."""
+        return tuple(c.path for c in self.config.categories if c.members and self.agent not in c.members)
+
+    def sees(self, ticket: Ticket) -> bool:
+        return self.visible is None or ticket.department in self.visible
+
+
+class Authenticator:
+    """Recognises the keys of the workspaces that this process serves."""
+
+    def __init__(self, keys: KeyStore, workspaces: WorkspaceCache, served: Sequence[UUID]) -> None:
+        self._keys = keys
+        self._workspaces = workspaces
+        self._served = served
+
+    async def viewer(self, authorization: str | None) -> Viewer:
+        """The holder of the key in an `Authorization: Bearer` header. Raises `Refused` with 401, in the same words
+        whatever is wrong with it."""
+        parts = _parse(authorization)
+        stored = await self._keys.find(self._served, parts[0]) if parts else None
+        if parts is None or stored is None or not hmac.compare_digest(_hash(parts[1]), stored.secret_sha256):
+            raise Refused("unauthorized", "a valid API key is required", status=401)
+        await self._workspaces.refresh([stored.workspace])
+        loaded = self._workspaces.get(stored.workspace)
+        if loaded is None:
+            raise Refused("unconfigured", "this workspace has no configuration in force", status=503)
+        return Viewer(stored.workspace, stored.agent, cast(Role, stored.role), loaded[1])
+
+
+async def create_key(database: Database, workspace: UUID, agent: str, role: Role) -> str:
+    """A new key `fd_<keyid>_<secret>`. It cannot be shown again: only the hash of its secret is stored."""
+    key_id, secret = secrets.token_hex(8), secrets.token_hex(_SECRET_BYTES)
+    await KeyStore(database).add(key_id, StoredKey(workspace, agent, role, _hash(secret)))
+    return f"{_PREFIX}_{key_id}_{secret}"
+
+
+def _parse(authorization: str | None) -> tuple[str, str] | None:
+    """Key id and secret."""
+    scheme, _, token = (authorization or "").partition(" ")
+    parts = token.strip().split("_")
+    if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != _PREFIX:
+        return None
+    return parts[1], parts[2]
+
+
+def _hash(secret: str) -> bytes:
+    # A fast hash is enough: the secret is 256 random bits, nothing that a dictionary could hold.
+    return hashlib.sha256(secret.encode()).digest()

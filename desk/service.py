@@ -1,0 +1,42 @@
+"""The desk as a process: the API over HTTP for the workspaces of its settings."""
+
+from __future__ import annotations
+
+from contracts.ids import workspace_id
+from desk.api import create_app
+from desk.auth import Authenticator
+from desk.tickets import Tickets
+from runtime.clock import Clock
+from runtime.http import HttpServer
+from runtime.postgres import Database
+from runtime.settings import Settings
+from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+from sinks.postgres.key_store import KeyStore
+
+_CONNECTIONS = 8
+
+
+class DeskService:
+    """Binds `settings.listen:settings.desk_port`; while Postgres is away it answers 503."""
+
+    def __init__(self, settings: Settings) -> None:
+        clock = Clock(settings.clock)
+        self._database = Database(settings.postgres, max_size=_CONNECTIONS)
+        workspaces = WorkspaceCache(ConfigStore(self._database), clock)
+        served = [workspace_id(slug) for slug in settings.workspaces]
+        authenticator = Authenticator(KeyStore(self._database), workspaces, served)
+        app = create_app(Tickets(self._database, clock), authenticator)
+        self._server = HttpServer(app, settings.listen, settings.desk_port)
+
+    async def run(self) -> None:
+        """Serves until `stop`."""
+        async with self._database:
+            await self._server.run()
+
+    async def stop(self) -> None:
+        """Answers what has begun, then `run` returns."""
+        await self._server.stop()
+
+    async def port(self) -> int:
+        """The port that is bound, once it is."""
+        return await self._server.port()

@@ -1,0 +1,60 @@
+"""An HTTP server inside a process that has its own signal handling."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+_GRACE_SECONDS = 10
+_BACKLOG = 1024
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the process that hosts it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """One ASGI application on one address. Port 0 takes a free one."""
+
+    def __init__(self, app: Any, listen: str, port: int) -> None:
+        self._address = (listen, port)
+        self._bound: asyncio.Future[int] | None = None
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        self._server = _Server(config)
+
+    async def run(self) -> None:
+        """Serves until `stop`. Raises `OSError` when the address is taken."""
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        # Bound here, since uvicorn would end the process itself when it cannot.
+        with socket.create_server(self._address, family=family, backlog=_BACKLOG) as bound:
+            self._port().set_result(bound.getsockname()[1])
+            await self._server.serve(sockets=[bound])
+
+    async def stop(self) -> None:
+        """Answers what has begun, then `run` returns."""
+        self._server.should_exit = True
+
+    async def port(self) -> int:
+        """The port, as soon as it is bound: from then on callers can connect."""
+        return await asyncio.shield(self._port())
+
+    def _port(self) -> asyncio.Future[int]:
+        if self._bound is None:
+            self._bound = asyncio.get_running_loop().create_future()
+        return self._bound

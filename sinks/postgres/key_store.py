@@ -1,0 +1,42 @@
+"""API keys. The store never sees a secret, only its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from runtime.postgres import Database
+from sinks.postgres.sql import queries
+
+
+class StoredKey(NamedTuple):
+    workspace: UUID
+    agent: str
+    role: str
+    secret_sha256: bytes
+
+
+class KeyStore:
+    """Keys of the workspaces that a process serves."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, key_id: str, key: StoredKey) -> None:
+        """Stores a new key."""
+        parameters = key._asdict() | {"key_id": key_id}
+        async with self._database.transaction([key.workspace]) as connection:
+            await connection.execute(queries("keys")["insert_key"], parameters)
+
+    async def find(self, workspaces: Sequence[UUID], key_id: str) -> StoredKey | None:
+        """The key with this id, unless it is revoked."""
+        parameters = {"workspaces": list(workspaces), "key_id": key_id}
+        rows = await self._database.fetch(workspaces, queries("keys")["find_key"], parameters)
+        return StoredKey(*rows[0]) if rows else None
+
+    async def revoke(self, workspace: UUID, key_id: str, now: datetime) -> bool:
+        """True if there was such a key."""
+        parameters = {"workspace": workspace, "key_id": key_id, "now": now}
+        return bool(await self._database.fetch([workspace], queries("keys")["revoke_key"], parameters))
