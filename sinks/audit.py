@@ -149,9 +149,8 @@ class Sealer(Periodic):
                 number + 1, xid_from, int(horizon[0]), len(leaves), merkle_root(leaves), self._clock.now()
             )
             signature = key.sign(seal.signed_bytes(previous))
-            await connection.execute(
-                queries("audit")["insert_seal"], seal._asdict() | {"signature": signature}
-            )
+            numbers = {"xid_from": str(seal.xid_from), "xid_to": str(seal.xid_to), "signature": signature}
+            await connection.execute(queries("audit")["insert_seal"], seal._asdict() | numbers)
         # Whoever removes the newest seals as well leaves this line in the logs, which go elsewhere.
         logger.info("audit seal %d: %d rows, root %s", seal.seal, seal.rows, seal.root.hex())
         return seal

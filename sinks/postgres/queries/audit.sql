@@ -9,13 +9,13 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text
 -- name: leaves
 -- Rows to be sealed or to be checked against a seal, in the order of the tree.
 SELECT workspace, ticket_id, version, hash FROM audit
-WHERE xid >= %(xid_from)s::xid8 AND xid < %(xid_to)s::xid8
+WHERE xid >= %(xid_from)s::text::xid8 AND xid < %(xid_to)s::text::xid8
 ORDER BY workspace, ticket_id, version
 
 -- name: insert_seal
 -- Of two sealers, one writes.
 INSERT INTO audit_seals (seal, xid_from, xid_to, rows, root, signature, sealed_at)
-VALUES (%(seal)s, %(xid_from)s::xid8, %(xid_to)s::xid8, %(rows)s, %(root)s, %(signature)s, %(sealed_at)s)
+VALUES (%(seal)s, %(xid_from)s::text::xid8, %(xid_to)s::text::xid8, %(rows)s, %(root)s, %(signature)s, %(sealed_at)s)
 ON CONFLICT (seal) DO NOTHING
 
 -- name: seals
