@@ -8,7 +8,6 @@ rows, which shows a change even where somebody with the owner's rights has compu
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -29,7 +29,7 @@ from runtime.settings import Settings
 from sinks.periodic import Periodic
 from sinks.postgres.sql import queries
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 GENESIS = bytes(32)
 """What stands before the first row of a ticket."""
@@ -152,7 +152,7 @@ class Sealer(Periodic):
             numbers = {"xid_from": str(seal.xid_from), "xid_to": str(seal.xid_to), "signature": signature}
             await connection.execute(queries("audit")["insert_seal"], seal._asdict() | numbers)
         # Whoever removes the newest seals as well leaves this line in the logs, which go elsewhere.
-        logger.info("audit seal %d: %d rows, root %s", seal.seal, seal.rows, seal.root.hex())
+        log.info("audit sealed", seal=seal.seal, rows=seal.rows, root=seal.root.hex())
         return seal
 
 

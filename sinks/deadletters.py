@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
@@ -10,13 +10,13 @@ from uuid import UUID
 
 import msgspec
 from psycopg.rows import class_row
-from runtime.kafka import Outgoing, Producer
 
 from contracts.base import decoder
 from contracts.deadletter import DeadLetter
 from contracts.errors import Refused
 from contracts.resolved import Position, ResolvedMessage
 from contracts.topics import DEAD_LETTERS, INBOUND, Topic
+from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Database
 from runtime.stage import Batch, Delivery, Done, Outcome, Stage
 from sinks.postgres.sql import queries
@@ -187,10 +187,10 @@ class DeadLetters:
 def _again(letter: ParkedLetter) -> Outgoing:
     """Keys give order in the common case only: a resolved record's own key (the customer) does for its inbound bytes."""
     headers = msgspec.json.decode(letter.headers, type=dict[str, str])
-    sent: Sequence[tuple[str, bytes]] = tuple((name, value.encode()) for name, value in headers.items())
+    sent = tuple((name, value.encode()) for name, value in headers.items())
     if letter.stage == "sinks":
-        return Outgoing(letter.failed_topic or letter.topic, letter.key, letter.raw, sent)
-    return Outgoing(INBOUND.name, letter.key, _inbound(letter), sent)
+        return Outgoing(letter.failed_topic or letter.topic, letter.key or b"", letter.raw, sent)
+    return Outgoing(INBOUND.name, letter.key or b"", _inbound(letter), sent)
 
 
 def _inbound(letter: ParkedLetter) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta
 
 from runtime import metrics
@@ -15,7 +14,7 @@ _DUE_SOON = timedelta(minutes=30)
 
 
 class Gauges(Periodic):
-    """Each 30 seconds, over all workspaces. A department, stage or reason that has nothing any more disappears."""
+    """Each 30 seconds, over all workspaces. A department or stage that has nothing any more disappears."""
 
     def __init__(self, system_db: Database, clock: Clock) -> None:
         super().__init__(30.0)
@@ -32,24 +31,24 @@ class Gauges(Periodic):
     async def _tickets(self, now: datetime) -> None:
         parameters = {"now": now, "horizon": now + _DUE_SOON}
         rows = await self._database.fetch([], queries("gauges")["tickets"], parameters)
-        metrics.tickets.clear()
-        metrics.due_soon.clear()
-        due: Counter[str] = Counter()
-        for department, status, count, soon in rows:
+        for gauge in (metrics.tickets, metrics.due_soon, metrics.overdue, metrics.unassigned_oldest_age):
+            gauge.clear()
+        waiting: dict[str, datetime] = {}
+        for department, status, count, soon, late, since in rows:
             metrics.tickets.labels(department, status).set(count)
-            due[department] += soon
-        for department, soon in due.items():
-            metrics.due_soon.labels(department).set(soon)
+            metrics.due_soon.labels(department).inc(soon)
+            metrics.overdue.labels(department).inc(late)
+            if since:
+                waiting[department] = min(since, waiting.get(department, since))
+        for department, since in waiting.items():
+            metrics.unassigned_oldest_age.labels(department).set(_age(since, now))
 
     async def _parked(self, now: datetime) -> None:
         rows = await self._database.fetch([], queries("gauges")["parked"])
         metrics.parked_messages.clear()
         metrics.parked_oldest_age.clear()
-        oldest: dict[str, datetime] = {}
-        for stage, reason, count, since in rows:
-            metrics.parked_messages.labels(stage, reason).set(count)
-            oldest[stage] = min(since, oldest.get(stage, since))
-        for stage, since in oldest.items():
+        for stage, count, since in rows:
+            metrics.parked_messages.labels(stage).set(count)
             metrics.parked_oldest_age.labels(stage).set(_age(since, now))
 
     async def _outbox(self, now: datetime) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
-from runtime.kafka import begin_offsets, committed_offsets, end_offsets, read_range
 
 from contracts.base import decoder
 from contracts.resolved import Position
-from contracts.topics import DEAD_LETTERS, RESOLVED
+from contracts.topics import DEAD_LETTERS, RESOLVED, Topic
+from runtime.kafka import Offsets, begin_offsets, committed_offsets, end_offsets, read_range
 
 # Names of consumer groups are names of stages (`runtime/stage.py`).
 _IDENTITY = "identity"
@@ -18,8 +18,6 @@ _ROUTER = "router"
 _FEEDER = "sinks"
 
 _PAGE = 4096
-
-Offsets = dict[tuple[str, int], int]
 
 
 class _Descent(msgspec.Struct):
@@ -54,27 +52,27 @@ class InTransit:
         self._marks.setdefault(key, bytearray(_PAGE))[position.offset % _PAGE] = 1
 
 
-async def in_transit(bootstrap: str, counted: Sequence[str]) -> InTransit:
+async def in_transit(bootstrap: str, counted: Sequence[Topic]) -> InTransit:
     """The state between acceptance and terminal rows.
 
     Read in the order in which records flow, and before the rows are read: whatever moves on meanwhile is seen further
     down, so that a running system shows no false residual.
     """
-    letters = [topic.name for topic in DEAD_LETTERS.values()]
+    letters = list(DEAD_LETTERS.values())
     ends = await end_offsets(bootstrap, counted)
     unread = await _committed(bootstrap, _IDENTITY, [topic for topic in counted if topic not in letters])
-    resolved = await _committed(bootstrap, _ROUTER, [RESOLVED.name])
-    resolved_ends = await end_offsets(bootstrap, [RESOLVED.name])
+    resolved = await _committed(bootstrap, _ROUTER, [RESOLVED])
+    resolved_ends = await end_offsets(bootstrap, [RESOLVED])
     fed = await _committed(bootstrap, _FEEDER, letters)
     fed_ends = await end_offsets(bootstrap, letters)
-    unread |= {place: offset for place, offset in fed.items() if place[0] in counted}
+    unread |= {place: offset for place, offset in fed.items() if place in ends}
     transit = InTransit(ends, unread)
     await _scan(bootstrap, transit, resolved, resolved_ends)
     await _scan(bootstrap, transit, fed, fed_ends)
     return transit
 
 
-async def _committed(bootstrap: str, group: str, topics: Sequence[str]) -> Offsets:
+async def _committed(bootstrap: str, group: str, topics: Sequence[Topic]) -> Offsets:
     """Where the group goes on reading: a group that has never committed, or whose records retention has deleted, goes on
     at the beginning of what is there."""
     begin = await begin_offsets(bootstrap, topics)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from abc import ABC, abstractmethod
 from contextlib import suppress
 
+import structlog
+
 from contracts.errors import Transient
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Periodic(ABC):
@@ -25,7 +26,7 @@ class Periodic(ABC):
             try:
                 await self.tick()
             except Transient as error:
-                logger.warning("%s: not this time: %s", type(self).__name__, error)
+                log.warning("not this time", service=type(self).__name__, error=str(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._seconds)
 

@@ -7,22 +7,22 @@ readers drop it. Other relays may run beside it; each shard belongs to one of th
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC
 
-from runtime.failpoints import failpoint
-from runtime.kafka import Outgoing, Producer
+import structlog
 
 from contracts.errors import Transient
 from contracts.topics import CUSTOMER, OUTBOUND, TICKET
 from runtime import metrics
 from runtime.clock import Clock
+from runtime.failpoints import failpoint
+from runtime.kafka import Outgoing, Producer
 from sinks.postgres.outbox import Outbox, OutboxEvent, relay_session
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 _TOPIC_OF = {"ticket": TICKET.name, "customer": CUSTOMER.name, "outbound": OUTBOUND.name}
 
@@ -32,7 +32,8 @@ _RETRY_SECONDS = 0.5
 
 
 class Relay:
-    """A service: `run` works until `stop`. `system_db_dsn` leads to Postgres itself, not to a transaction pooler."""
+    """A service: `run` works until `stop`, and stops the producer, which is its own. `system_db_dsn` leads to Postgres
+    itself, not to a transaction pooler."""
 
     def __init__(self, system_db_dsn: str, producer: Producer, clock: Clock) -> None:
         self._dsn = system_db_dsn
@@ -42,12 +43,15 @@ class Relay:
 
     async def run(self) -> None:
         """Waits out an unreachable Postgres or broker. Anything else that fails ends it: a row is never skipped."""
-        while not self._stopping.is_set():
-            try:
-                async with relay_session(self._dsn) as outbox:
-                    await self._serve(outbox)
-            except Transient as error:
-                await self._pause("postgres", error)
+        try:
+            while not self._stopping.is_set():
+                try:
+                    async with relay_session(self._dsn) as outbox:
+                        await self._serve(outbox)
+                except Transient as error:
+                    await self._pause("postgres", error)
+        finally:
+            await self._producer.stop()
 
     async def stop(self) -> None:
         """Asks `run` to return after the round it is in."""
@@ -76,8 +80,8 @@ class Relay:
         return False
 
     async def _pause(self, dependency: str, error: Transient) -> None:
-        logger.warning("relay waits for %s: %s", dependency, error)
-        metrics.retries.labels("relay", dependency, "waiting").inc()
+        log.warning("relay waits", dependency=dependency, error=str(error))
+        metrics.retries.labels("relay", dependency).inc()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), error.retry_after or _RETRY_SECONDS)
 

@@ -7,9 +7,10 @@ what the spool still holds. Each has exactly one terminal row, or is on its way:
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+import structlog
 
 from contracts.resolved import Position
 from contracts.topics import DEAD_LETTERS, INBOUND, OVERFLOW
@@ -20,9 +21,9 @@ from sinks.intransit import InTransit, in_transit
 from sinks.periodic import Periodic
 from sinks.postgres.sql import queries
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
-COUNTED = (INBOUND.name, OVERFLOW.name, DEAD_LETTERS["ingest"].name)
+COUNTED = (INBOUND, OVERFLOW, DEAD_LETTERS["ingest"])
 """The topics whose records were accepted from the outside."""
 
 _WINDOW = 50_000
@@ -113,18 +114,18 @@ class Verifier(Periodic):
         await self._database.open()
         ledger = await verify(self._settings, self._database, self._spooled)
         metrics.ledger_residual.set(ledger.residual)
-        level = logging.ERROR if ledger.residual else logging.INFO
-        logger.log(
-            level,
-            "ledger: accepted %d, stored %d, duplicates %d, parked %d, suppressed %d, pending %d, residual %d %s",
-            ledger.accepted,
-            ledger.stored,
-            ledger.duplicates,
-            ledger.parked,
-            ledger.suppressed,
-            ledger.pending + ledger.spooled,
-            ledger.residual,
-            [f"{p.topic}/{p.partition}/{p.offset}" for p in ledger.missing],
+        say = log.error if ledger.residual else log.info
+        say(
+            "ledger",
+            accepted=ledger.accepted,
+            stored=ledger.stored,
+            duplicates=ledger.duplicates,
+            parked=ledger.parked,
+            suppressed=ledger.suppressed,
+            pending=ledger.pending,
+            spooled=ledger.spooled,
+            residual=ledger.residual,
+            missing=[f"{p.topic}/{p.partition}/{p.offset}" for p in ledger.missing],
         )
 
 

@@ -60,9 +60,10 @@ class Trail:
     async def seal(self) -> Seal:
         """The next seal, as soon as no transaction of the whole server is older than the rows."""
         async with asyncio.timeout(30):
-            while (seal := await self.sealer.seal()) is None:
+            while True:
+                if seal := await self.sealer.seal():
+                    return seal
                 await asyncio.sleep(0.02)
-        return seal
 
     async def tamper(self, statement: str, *parameters: object) -> None:
         """As the owner, who can switch the trigger and row-level security off."""

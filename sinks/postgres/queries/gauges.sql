@@ -1,15 +1,18 @@
 -- name: tickets
--- Unsolved tickets by department and status, and those of them that are due before the horizon and not yet overdue.
+-- Unsolved tickets by department and status: how many, due before the horizon, overdue, and since when one waits for an
+-- agent.
 SELECT department, status, count(*),
-       count(*) FILTER (WHERE due_at >= %(now)s AND due_at < %(horizon)s)
+       count(*) FILTER (WHERE due_at >= %(now)s AND due_at < %(horizon)s),
+       count(*) FILTER (WHERE due_at < %(now)s),
+       min(created_at) FILTER (WHERE agent IS NULL)
 FROM tickets WHERE status <> 'solved'
 GROUP BY department, status
 
 -- name: parked
 -- Dead letters that wait for somebody, and since when the oldest does.
-SELECT stage, reason, count(*), min(occurred_at) FROM dead_letters
+SELECT stage, count(*), min(occurred_at) FROM dead_letters
 WHERE state = 'waiting' AND disposition = 'parked'
-GROUP BY stage, reason
+GROUP BY stage
 
 -- name: outbox
 -- What the relay has yet to publish.
