@@ -85,7 +85,7 @@ class _Parts:
         self.clock = Clock(settings.clock)
         self.database = Database(settings.postgres)
         self.producer = Producer(settings.kafka)
-        self.incidents = PostgresIncidents(self.database)
+        self.incidents = PostgresIncidents(self.database, self.clock)
         self.workspaces = WorkspaceCache(ConfigStore(self.database), self.clock)
         self.archive = Archive(settings.archive)
 

@@ -24,7 +24,7 @@ def services(settings: Settings) -> Sequence[Service]:
     clock = Clock(settings.clock)
     database = Database(settings.postgres_system)
     producer = Producer(settings.kafka)
-    feeder = host(Feeder(database, clock), settings, producer, PostgresIncidents(database), clock)
+    feeder = host(Feeder(database), settings, producer, PostgresIncidents(database, clock), clock)
     return [
         feeder,
         Verifier(settings, database, partial(pending, settings.spool)),

@@ -1,0 +1,173 @@
+"""The plain host: a `getmany` loop with explicit commits. The yardstick for the Faust host, and its fall-back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.base import Payload
+from contracts.errors import Transient
+from runtime import metrics
+from runtime.guard import Guard
+from runtime.health import Health
+from runtime.hosts.progress import Progress
+from runtime.incidents import Incidents, PartitionKey
+from runtime.kafka import record_of
+from runtime.settings import Settings
+from runtime.stage import Record, Stage
+
+SESSION_MS, HEARTBEAT_MS, REBALANCE_MS = 10_000, 3_000, 30_000
+_COMMIT_SECONDS = 1.0
+_POLL_MS = 200
+
+log = structlog.get_logger(__name__)
+
+
+class AiokafkaHost:
+    """One consumer, one batch at a time over all its partitions."""
+
+    def __init__(self, stage: Stage[Payload], settings: Settings, guard: Guard[Payload], incidents: Incidents) -> None:
+        self._stage = stage
+        self._settings = settings
+        self._guard = guard
+        self._progress = Progress(stage.name, incidents, self._backlog, lambda: guard.retrying)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._done: dict[TopicPartition, int] = {}
+        self._committed_at = 0.0
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        await self._stage.start()
+        await self._guard.start()
+        await self._progress.start()
+        watcher = asyncio.create_task(self._progress.watch())
+        try:
+            self._consumer = await self._connect()
+            while not self._stopping.is_set():
+                await self._turn(self._consumer)
+            await self._commit(self._consumer)
+        finally:
+            watcher.cancel()
+            if self._consumer is not None:
+                await self._consumer.stop()
+            await self._stage.stop()
+
+    async def stop(self) -> None:
+        self._stopping.set()
+
+    def report(self, health: Health) -> None:
+        self._progress.report(health)
+
+        async def assigned() -> None:
+            if self._consumer is None:
+                raise RuntimeError("no consumer yet")
+
+        health.ready_checks[f"{self._stage.name} consumes"] = assigned
+
+    async def _connect(self) -> AIOKafkaConsumer:
+        while True:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._settings.kafka,
+                group_id=self._stage.name,
+                group_instance_id=self._settings.instance or None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=SESSION_MS,
+                heartbeat_interval_ms=HEARTBEAT_MS,
+                max_poll_interval_ms=300_000,
+                rebalance_timeout_ms=REBALANCE_MS,
+                max_partition_fetch_bytes=4 << 20,
+            )
+            try:
+                await consumer.start()
+                names = [topic.name for topic in self._stage.sources]
+                consumer.subscribe(names, listener=_Rebalances(self._stage.name, self))
+            except (KafkaError, OSError) as error:
+                log.warning("no broker", stage=self._stage.name, error=type(error).__name__)
+                with contextlib.suppress(KafkaError, OSError):
+                    await consumer.stop()
+                await asyncio.sleep(1)
+                if self._stopping.is_set():
+                    raise Transient("kafka: away while stopping") from error
+            else:
+                return consumer
+
+    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+        """One batch: what is there, and what a short wait adds when that is little."""
+        self._pause_fused(consumer)
+        try:
+            records = await self._fetch(consumer, _POLL_MS)
+            if records and len(records) < self._settings.batch and self._settings.gather_ms:
+                await asyncio.sleep(self._settings.gather_ms / 1000)
+                records += await self._fetch(consumer, 0, self._settings.batch - len(records))
+        except KafkaError as error:
+            log.warning("fetch failed", stage=self._stage.name, error=type(error).__name__)
+            await asyncio.sleep(0.5)
+            return
+        if records:
+            await self._guard.process(records)
+            self._progress.processed(records)
+            for record in records:
+                self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
+            await self._commit(consumer)
+
+    async def _fetch(self, consumer: AIOKafkaConsumer, timeout_ms: int, most: int = 0) -> list[Record]:
+        found = await consumer.getmany(timeout_ms=timeout_ms, max_records=most or self._settings.batch)
+        return [record_of(raw) for raws in found.values() for raw in raws]
+
+    def _pause_fused(self, consumer: AIOKafkaConsumer) -> None:
+        assigned = consumer.assignment()
+        fused = {tp for tp in assigned if (tp.topic, tp.partition) in self._progress.fused}
+        paused = consumer.paused()
+        if fused - paused:
+            consumer.pause(*(fused - paused))
+        if paused - fused:
+            consumer.resume(*(paused - fused))
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        """Commits what is done in partitions that are still ours. A failed commit only means redelivery."""
+        self._committed_at = time.monotonic()
+        offsets = {tp: offset for tp, offset in self._done.items() if tp in consumer.assignment()}
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(5):
+                await consumer.commit(offsets)
+        except (KafkaError, TimeoutError) as error:
+            metrics.commits.labels(self._stage.name, "failed").inc()
+            log.warning("commit failed", stage=self._stage.name, error=type(error).__name__)
+        else:
+            metrics.commits.labels(self._stage.name, "done").inc()
+            self._done = {tp: at for tp, at in self._done.items() if at != offsets.get(tp)}
+
+    def _backlog(self) -> dict[PartitionKey, int]:
+        """How far the newest known record of each assigned partition is ahead of what is done."""
+        if self._consumer is None:
+            return {}
+        waiting = {}
+        for tp in self._consumer.assignment():
+            high = self._consumer.highwater(tp)
+            at = self._done.get(tp) or self._consumer.last_stable_offset(tp) or 0
+            waiting[(tp.topic, tp.partition)] = max(0, (high or 0) - at) if tp in self._done else 0
+        return waiting
+
+
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, stage: str, host: AiokafkaHost) -> None:
+        self._stage = stage
+        self._host = host
+
+    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        if self._host._consumer is not None:
+            await self._host._commit(self._host._consumer)
+
+    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+        metrics.rebalances.labels(self._stage).inc()
+        # What was done before the partition moved says nothing about what its next owner did.
+        self._host._done.clear()
