@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Litestar, Request, Response, get, post
-from litestar.connection import ASGIConnection
 from litestar.datastructures import ResponseHeader, State
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
-from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult, DefineMiddleware
+from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from contracts.errors import Poison, Refused, Transient
 from contracts.ticket import Status, Ticket
 from desk import problems
 from desk.auth import Authenticator, Viewer
+from desk.middleware import Authentication, CallMetrics
 from desk.tickets import DepartmentCounts, Me, SettableStatus, TicketDetail, Tickets
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_reads import TicketFilter
@@ -29,9 +29,9 @@ _MAX_BODY_BYTES = 64 * 1024
 _NOBODY = "nobody"
 
 IfMatch = Annotated[
-    str | None, Parameter(header="If-Match", description="The version that the change is based on.")
+    str | None, HeaderParameter(name="If-Match", description="The version that the change is based on.")
 ]
-Limit = Annotated[int, Parameter(ge=1, le=200)]
+Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 DeskRequest = Request[Viewer, str, State]
 
 
@@ -62,13 +62,13 @@ class StatusChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 @get("/tickets", summary="List tickets, the most urgent first")
 async def list_tickets(
     request: DeskRequest,
-    tickets: Tickets,
-    department: str | None = None,
-    status: Status | None = None,
-    agent: Annotated[str | None, Parameter(description="An agent's id, or `nobody`.")] = None,
-    channel: str | None = None,
-    customer: UUID | None = None,
-    cursor: str | None = None,
+    tickets: NamedDependency[Tickets],
+    department: FromQuery[str | None] = None,
+    status: FromQuery[Status | None] = None,
+    agent: Annotated[str | None, QueryParameter(description="An agent's id, or `nobody`.")] = None,
+    channel: FromQuery[str | None] = None,
+    customer: FromQuery[UUID | None] = None,
+    cursor: FromQuery[str | None] = None,
     limit: Limit = 50,
 ) -> TicketPage:
     wanted = TicketFilter(
@@ -84,7 +84,9 @@ async def list_tickets(
 
 
 @get("/tickets/{number:str}", summary="One ticket by number or id, with conversation, decisions and trail")
-async def read_ticket(request: DeskRequest, tickets: Tickets, number: str) -> Response[TicketDetail]:
+async def read_ticket(
+    request: DeskRequest, tickets: NamedDependency[Tickets], number: FromPath[str]
+) -> Response[TicketDetail]:
     detail = await tickets.detail(request.user, number)
     return Response(detail, headers={"ETag": _etag(detail.version)})
 
@@ -94,7 +96,9 @@ async def read_ticket(request: DeskRequest, tickets: Tickets, number: str) -> Re
     status_code=200,
     summary="Pull the next ticket; 204 when none waits, 409 when one is still held",
 )
-async def pull_ticket(request: DeskRequest, tickets: Tickets) -> Response[TicketSummary | None]:
+async def pull_ticket(
+    request: DeskRequest, tickets: NamedDependency[Tickets]
+) -> Response[TicketSummary | None]:
     stored = await tickets.pull(request.user)
     return Response(None, status_code=204) if stored is None else _respond(stored)
 
@@ -103,37 +107,34 @@ async def pull_ticket(request: DeskRequest, tickets: Tickets) -> Response[Ticket
     "/tickets/{number:str}/assign", status_code=200, summary="Give a ticket to an agent, or back to its queue"
 )
 async def assign_ticket(
-    request: DeskRequest, tickets: Tickets, number: str, data: Assignment, if_match: IfMatch = None
+    request: DeskRequest,
+    tickets: NamedDependency[Tickets],
+    number: FromPath[str],
+    data: JSONBody[Assignment],
+    if_match: IfMatch = None,
 ) -> Response[TicketSummary | None]:
     return _respond(await tickets.assign(request.user, number, data.agent, _expected(if_match)))
 
 
 @post("/tickets/{number:str}/status", status_code=200, summary="Move a ticket to another status")
 async def set_status(
-    request: DeskRequest, tickets: Tickets, number: str, data: StatusChange, if_match: IfMatch = None
+    request: DeskRequest,
+    tickets: NamedDependency[Tickets],
+    number: FromPath[str],
+    data: JSONBody[StatusChange],
+    if_match: IfMatch = None,
 ) -> Response[TicketSummary | None]:
     return _respond(await tickets.set_status(request.user, number, data.status, _expected(if_match)))
 
 
 @get("/departments/counts", summary="Tickets per department and status")
-async def count_tickets(request: DeskRequest, tickets: Tickets) -> list[DepartmentCounts]:
+async def count_tickets(request: DeskRequest, tickets: NamedDependency[Tickets]) -> list[DepartmentCounts]:
     return await tickets.counts(request.user)
 
 
 @get("/agents/me", summary="The holder of the key")
-async def read_me(request: DeskRequest, tickets: Tickets) -> Me:
+async def read_me(request: DeskRequest, tickets: NamedDependency[Tickets]) -> Me:
     return await tickets.me(request.user)
-
-
-class _Authentication(AbstractAuthenticationMiddleware):
-    """Every route needs a key, except those excluded below: a route cannot forget to ask."""
-
-    async def authenticate_request(
-        self, connection: ASGIConnection[Any, Any, Any, Any]
-    ) -> AuthenticationResult:
-        authenticator: Authenticator = connection.app.state.authenticator
-        viewer = await authenticator.viewer(connection.headers.get("authorization"))
-        return AuthenticationResult(user=viewer, auth=viewer.agent)
 
 
 def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
@@ -149,7 +150,7 @@ def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
             read_me,
         ],
         dependencies={"tickets": Provide(lambda: tickets, sync_to_thread=False)},
-        middleware=[DefineMiddleware(_Authentication, exclude=["^/openapi.json$"])],
+        middleware=[CallMetrics(), DefineMiddleware(Authentication, exclude=["^/openapi.json/?$"])],
         state=State({"authenticator": authenticator}),
         exception_handlers={
             Refused: problems.refused,
@@ -161,8 +162,8 @@ def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="Frontdesk desk",
             version="1",
-            path="/",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            path="/openapi.json",
+            render_plugins=[JsonRenderPlugin(path="/")],
             components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
             security=[{"key": []}],
         ),
@@ -171,6 +172,8 @@ def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
             ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
         ],
         request_max_body_size=_MAX_BODY_BYTES,
+        # The process configures logs, once.
+        logging_config=None,
     )
 
 

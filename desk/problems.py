@@ -6,11 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from contracts.errors import Poison, Refused, Transient
 from sinks.postgres.ticket_changes import PullLimit
+
+log = structlog.get_logger(__name__)
 
 _MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 2
@@ -61,8 +64,9 @@ def http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Prob
     return _respond(422, "invalid", "the request is not valid", fields)
 
 
-def fault(_: Request[Any, Any, Any], __: Exception) -> Response[Problem]:
+def fault(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Our mistake. The log has it; the answer says nothing about our insides."""
+    log.error("request failed", error=type(error).__name__, exc_info=error)
     return _respond(500, "internal_error", None)
 
 

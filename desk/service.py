@@ -7,6 +7,7 @@ from desk.api import create_app
 from desk.auth import Authenticator
 from desk.tickets import Tickets
 from runtime.clock import Clock
+from runtime.health import Health
 from runtime.http import HttpServer
 from runtime.postgres import Database
 from runtime.settings import Settings
@@ -28,6 +29,10 @@ class DeskService:
         app = create_app(Tickets(self._database, clock), authenticator)
         self._server = HttpServer(app, settings.listen, settings.desk_port)
 
+    def report(self, health: Health) -> None:
+        """Ready means that the database answers."""
+        health.ready_checks["postgres"] = self._answers
+
     async def run(self) -> None:
         """Serves until `stop`."""
         async with self._database:
@@ -40,3 +45,6 @@ class DeskService:
     async def port(self) -> int:
         """The port that is bound, once it is."""
         return await self._server.port()
+
+    async def _answers(self) -> None:
+        await self._database.fetch([], "SELECT 1")
