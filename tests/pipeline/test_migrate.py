@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from uuid import UUID
 
 import psycopg
@@ -25,8 +26,15 @@ _TABLES = """
 """
 
 
-def test_applies_once_in_order(postgres: Server) -> None:
-    dsn = postgres.dsn("postgres", "migrate_once")
+@pytest.fixture
+def dsn(postgres: Server) -> Iterator[str]:
+    """The owner's DSN of a database that is not there yet."""
+    yield postgres.dsn("postgres", "test_migrations")
+    with psycopg.connect(postgres.dsn("postgres", "postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS test_migrations WITH (FORCE)")
+
+
+def test_applies_once_in_order(dsn: str) -> None:
     assert create_database(dsn)
     assert not create_database(dsn)
     assert level(dsn) is None
@@ -36,8 +44,7 @@ def test_applies_once_in_order(postgres: Server) -> None:
     assert (migrate(dsn), pending(dsn), level(dsn)) == ([], [], outstanding[-1])
 
 
-def test_two_migrators_at_once_apply_each_step_once(postgres: Server) -> None:
-    dsn = postgres.dsn("postgres", "migrate_twice")
+def test_two_migrators_at_once_apply_each_step_once(dsn: str) -> None:
     create_database(dsn)
     outstanding = pending(dsn)
     applied: list[str] = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -23,6 +24,13 @@ class Server(Protocol):
     """The session's Postgres."""
 
     def dsn(self, user: str, dbname: str) -> str: ...
+
+
+class Broker(Protocol):
+    """The session's Kafka."""
+
+    @property
+    def bootstrap(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +78,12 @@ async def open_books(bootstrap: str, database: Dsns) -> dict[tuple[str, int], in
                 "INSERT INTO checkpoints VALUES (%s, %s, %s, 0, 0, 0, 0)", (topic, partition, offset)
             )
     return ends
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Until the condition holds; `TimeoutError` if it never does."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.05)

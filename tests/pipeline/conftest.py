@@ -1,0 +1,30 @@
+"""Servers as the pipeline's tests need them: topics that exist, a database of its own for each test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from runtime.kafka import ensure_topics
+from tests.support.system import Broker, Dsns, Server, fresh_database, migrated_template
+
+
+@pytest.fixture(scope="session")
+def broker(kafka: Broker) -> Broker:
+    """The session's broker with all topics. What earlier tests produced is still on them."""
+    asyncio.run(ensure_topics(kafka.bootstrap, partitions=4, replication=1, min_insync=1))
+    return kafka
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Server) -> str:
+    return migrated_template(postgres)
+
+
+@pytest.fixture
+def database(postgres: Server, template: str) -> Iterator[Dsns]:
+    """A migrated, empty database: DSNs of the owner, the application and the system role."""
+    with fresh_database(postgres, template) as dsns:
+        yield dsns
