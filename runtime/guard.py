@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar, cast
 
 import msgspec
 import structlog
@@ -59,7 +59,7 @@ class Guard(Generic[P]):
         self._incidents = incidents
         self._clock = clock
         self._end = end
-        self._decoder: msgspec.json.Decoder[P] = decoder(stage.sources[0].payload)
+        self._decoder = cast(msgspec.json.Decoder[P], decoder(stage.sources[0].payload))
         self._crashes: list[Crash] = []
         self._fuses: dict[PartitionKey, Fuse] = {}
         self.retrying = False
@@ -152,7 +152,9 @@ class Guard(Generic[P]):
 
     def _letter(self, record: Record, reject: Reject) -> Outgoing:
         letter = DeadLetter(
-            dead_letter_id=ids.dead_letter_id(self._stage.name, record.topic, record.partition, record.offset),
+            dead_letter_id=ids.dead_letter_id(
+                self._stage.name, record.topic, record.partition, record.offset
+            ),
             stage=self._stage.name,  # type: ignore[arg-type]
             reason=reject.reason,
             detail=reject.detail,

@@ -52,11 +52,12 @@ class Health:
     async def _respond(self, path: str) -> tuple[str, str, bytes]:
         if path == "/metrics":
             return "200 OK", CONTENT_TYPE_LATEST, generate_latest()
-        checks = {
+        known: dict[str, dict[str, Check]] = {
             "/livez": self.live_checks,
             "/readyz": {"startup": self._startup, **self.ready_checks},
             "/startupz": {"startup": self._startup},
-        }.get(path)
+        }
+        checks = known.get(path)
         if checks is None:
             return "404 Not Found", "text/plain", b"not found\n"
         lines = [await _run(name, check) for name, check in checks.items()]

@@ -189,10 +189,16 @@ async def committed_offsets(bootstrap: str, group: str, topics: Sequence[Topic])
     names = {topic.name for topic in topics}
     async with _admin(bootstrap) as admin:
         found = await admin.list_consumer_group_offsets(group)
-    return {(tp.topic, tp.partition): at.offset for tp, at in found.items() if tp.topic in names and at.offset >= 0}
+    return {
+        (tp.topic, tp.partition): at.offset
+        for tp, at in found.items()
+        if tp.topic in names and at.offset >= 0
+    }
 
 
-async def read_range(bootstrap: str, topic: str, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+async def read_range(
+    bootstrap: str, topic: str, partition: int, start: int, end: int
+) -> AsyncIterator[Record]:
     """The records of a partition with start <= offset < end that are still there, without joining any group."""
     if start >= end:
         return
@@ -207,7 +213,9 @@ async def read_range(bootstrap: str, topic: str, partition: int, start: int, end
                     yield record_of(raw)
 
 
-async def tail(bootstrap: str, topics: Sequence[Topic], from_beginning: bool = False) -> AsyncIterator[Record]:
+async def tail(
+    bootstrap: str, topics: Sequence[Topic], from_beginning: bool = False
+) -> AsyncIterator[Record]:
     """Every record of these topics, for ever, without joining any group."""
     partitions = await _partitions(bootstrap, topics)
     async with _consumer(bootstrap) as consumer:

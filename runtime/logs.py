@@ -13,9 +13,43 @@ import structlog
 # What may be logged. Anything else is named, without its value: a new field is a decision, not an accident.
 ALLOWED = frozenset(
     {
-        *("event", "level", "ts", "logger", "process", "stage", "channel", "account", "topic", "partition", "offset"),
-        *("offsets", "count", "reason", "error", "code", "trace_id", "message_id", "ticket_id", "version", "seconds"),
-        *("attempt", "residual", "port", "path", "status", "method", "outcome", "shard", "folder", "traceback"),
+        *(
+            "event",
+            "level",
+            "ts",
+            "logger",
+            "process",
+            "stage",
+            "channel",
+            "account",
+            "topic",
+            "partition",
+            "offset",
+        ),
+        *(
+            "offsets",
+            "count",
+            "reason",
+            "error",
+            "code",
+            "trace_id",
+            "message_id",
+            "ticket_id",
+            "version",
+            "seconds",
+        ),
+        *(
+            "attempt",
+            "residual",
+            "port",
+            "path",
+            "status",
+            "method",
+            "outcome",
+            "shard",
+            "folder",
+            "traceback",
+        ),
     }
 )
 
@@ -62,7 +96,9 @@ class _Bridge(logging.Handler):
 def configure(process: str, level: str = "info") -> None:
     """Called once at the start of a process."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -14,22 +14,33 @@ build = Info("frontdesk_build", "Which code runs: version, python, host.")
 
 # The door -------------------------------------------------------------------------------------------------------
 accepted = Counter(
-    "frontdesk_accepted", "Messages we told their sender we have: the left side of the equation.", ["channel", "account"]
+    "frontdesk_accepted",
+    "Messages we told their sender we have: the left side of the equation.",
+    ["channel", "account"],
 )
-refused = Counter("frontdesk_refused", "Calls the door said no to, and why.", ["channel", "account", "reason"])
+refused = Counter(
+    "frontdesk_refused", "Calls the door said no to, and why.", ["channel", "account", "reason"]
+)
 accept_duration = Histogram(
-    "frontdesk_accept_duration_seconds", "From the first byte to the answer.", ["channel", "account"], buckets=LATENCY
+    "frontdesk_accept_duration_seconds",
+    "From the first byte to the answer.",
+    ["channel", "account"],
+    buckets=LATENCY,
 )
 message_bytes = Histogram("frontdesk_message_bytes", "How large messages are.", ["channel"], buckets=BYTES)
 source_delay = Histogram(
     "frontdesk_source_delay_seconds", "From the provider's time to ours.", ["channel"], buckets=END_TO_END
 )
 signature_failures = Counter(
-    "frontdesk_webhook_signature_failures", "Forged calls, or a rotated secret.", ["channel", "account", "reason"]
+    "frontdesk_webhook_signature_failures",
+    "Forged calls, or a rotated secret.",
+    ["channel", "account", "reason"],
 )
 connector_up = Gauge("frontdesk_connector_up", "Is the mailbox or bot connected?", ["channel", "account"])
 connector_reconnects = Counter(
-    "frontdesk_connector_reconnects", "How often it had to connect again, and why.", ["channel", "account", "reason"]
+    "frontdesk_connector_reconnects",
+    "How often it had to connect again, and why.",
+    ["channel", "account", "reason"],
 )
 connector_last_success = Gauge(
     "frontdesk_connector_last_success_timestamp_seconds", "When it last worked.", ["channel", "account"]
@@ -44,7 +55,9 @@ spool_messages = Gauge("frontdesk_spool_messages", "How many messages wait on di
 
 # The equation ---------------------------------------------------------------------------------------------------
 terminal = Counter(
-    "frontdesk_terminal", "Where messages ended: the right side of the equation.", ["stage", "channel", "outcome"]
+    "frontdesk_terminal",
+    "Where messages ended: the right side of the equation.",
+    ["stage", "channel", "outcome"],
 )
 ledger_residual = Gauge("frontdesk_ledger_residual", "Accepted messages that are nowhere. Must be 0.")
 end_to_end = Histogram(
@@ -60,21 +73,33 @@ consumer_lag = Gauge(
     "frontdesk_consumer_lag_messages", "End offset minus position.", ["topic", "partition", "group"]
 )
 consumer_lag_seconds = Gauge(
-    "frontdesk_consumer_lag_seconds", "Age of the newest record processed while more wait.", ["topic", "partition", "group"]
+    "frontdesk_consumer_lag_seconds",
+    "Age of the newest record processed while more wait.",
+    ["topic", "partition", "group"],
 )
 consumer_last_progress = Gauge(
-    "frontdesk_consumer_last_progress_timestamp_seconds", "When a partition last moved.", ["topic", "partition"]
+    "frontdesk_consumer_last_progress_timestamp_seconds",
+    "When a partition last moved.",
+    ["topic", "partition"],
 )
-consumer_paused = Gauge("frontdesk_consumer_paused", "Partitions that stand still on purpose.", ["topic", "partition", "reason"])
-partitions_assigned = Gauge("frontdesk_partitions_assigned", "How many partitions this process has.", ["group"])
+consumer_paused = Gauge(
+    "frontdesk_consumer_paused", "Partitions that stand still on purpose.", ["topic", "partition", "reason"]
+)
+partitions_assigned = Gauge(
+    "frontdesk_partitions_assigned", "How many partitions this process has.", ["group"]
+)
 rebalances = Counter("frontdesk_rebalances", "How often partitions were dealt out anew.", ["group"])
 commits = Counter("frontdesk_commit", "Offset commits.", ["group", "outcome"])
-offset_reset = Counter("frontdesk_offset_reset", "A committed offset was gone. Any increase is an alarm.", ["topic", "partition"])
+offset_reset = Counter(
+    "frontdesk_offset_reset", "A committed offset was gone. Any increase is an alarm.", ["topic", "partition"]
+)
 retries = Counter("frontdesk_retries", "Units of work done again.", ["stage", "dependency"])
 parked = Counter("frontdesk_parked", "Records sent to a dead-letter topic.", ["stage", "reason"])
 parked_messages = Gauge("frontdesk_parked_messages", "Dead letters that wait for somebody.", ["stage"])
 parked_oldest_age = Gauge("frontdesk_parked_oldest_age_seconds", "Age of the oldest one.", ["stage"])
-fuse_open = Gauge("frontdesk_fuse_open", "1: too many failures, the partition is stopped.", ["stage", "topic", "partition"])
+fuse_open = Gauge(
+    "frontdesk_fuse_open", "1: too many failures, the partition is stopped.", ["stage", "topic", "partition"]
+)
 produce = Counter("frontdesk_produce", "Records produced.", ["topic", "outcome"])
 producer_restarts = Counter("frontdesk_producer_restarts", "Producers that had to be made anew.", ["reason"])
 
@@ -82,7 +107,9 @@ producer_restarts = Counter("frontdesk_producer_restarts", "Producers that had t
 identity_resolutions = Counter(
     "frontdesk_identity_resolutions", "How messages found their customer.", ["channel", "decision"]
 )
-route_decisions = Counter("frontdesk_route_decisions", "What decided the department.", ["department", "decided_by"])
+route_decisions = Counter(
+    "frontdesk_route_decisions", "What decided the department.", ["department", "decided_by"]
+)
 route_rule_matches = Counter("frontdesk_route_rule_matches", "Which rules ever match.", ["rule"])
 tickets = Gauge("frontdesk_tickets", "Tickets by department and status.", ["department", "status"])
 due_soon = Gauge("frontdesk_due_soon", "Unsolved tickets due within 30 minutes.", ["department"])
@@ -98,9 +125,14 @@ outbox_published = Counter("frontdesk_outbox_published", "Events on the public t
 outbox_delay = Histogram("frontdesk_outbox_delay_seconds", "From the commit to the topic.", buckets=LATENCY)
 db_pool = Gauge("frontdesk_db_pool_connections", "Connections of the pool.", ["state"])
 config_generation = Gauge("frontdesk_config_generation_info", "1 for the configuration in force.", ["hash"])
-event_loop_lag = Histogram("frontdesk_event_loop_lag_seconds", "How long the event loop was blocked.", buckets=LOOP)
+event_loop_lag = Histogram(
+    "frontdesk_event_loop_lag_seconds", "How long the event loop was blocked.", buckets=LOOP
+)
 clock_offset = Gauge("frontdesk_clock_offset_seconds", "Our clock minus Postgres'.")
 api_requests = Counter("frontdesk_api_requests", "HTTP calls.", ["route", "method", "status"])
 api_request_duration = Histogram(
-    "frontdesk_api_request_duration_seconds", "How long they took.", ["route", "method", "status"], buckets=LATENCY
+    "frontdesk_api_request_duration_seconds",
+    "How long they took.",
+    ["route", "method", "status"],
+    buckets=LATENCY,
 )

@@ -31,7 +31,9 @@ log = structlog.get_logger(__name__)
 class AiokafkaHost:
     """One consumer, one batch at a time over all its partitions."""
 
-    def __init__(self, stage: Stage[Payload], settings: Settings, guard: Guard[Payload], incidents: Incidents) -> None:
+    def __init__(
+        self, stage: Stage[Payload], settings: Settings, guard: Guard[Payload], incidents: Incidents
+    ) -> None:
         self._stage = stage
         self._settings = settings
         self._guard = guard

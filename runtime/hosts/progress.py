@@ -46,7 +46,9 @@ class Progress:
 
     async def start(self) -> None:
         """Reads the open fuses before the first fetch; waits for the database."""
-        while not await self._read_fuses():
+        while True:
+            if await self._read_fuses():
+                return
             await asyncio.sleep(0.5)
 
     async def watch(self) -> None:

@@ -101,7 +101,7 @@ class Writes:
     decisions: list[DecisionRow] = field(default_factory=list)
     audit: list[AuditRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
-    rotations: dict[tuple[UUID, str, str], str] = field(default_factory=dict)
+    rotations: dict[tuple[UUID, str, str], tuple[str, ...]] = field(default_factory=dict)
     assigned: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
 
 
@@ -169,14 +169,14 @@ async def newest_messages(connection: Connection, keys: Iterable[Key]) -> dict[K
 
 async def lock_rotations(
     connection: Connection, keys: Iterable[tuple[UUID, str, str]]
-) -> dict[tuple[UUID, str, str], str | None]:
-    """(workspace, department, category) -> who got the last ticket. Made when missing, locked in order."""
+) -> dict[tuple[UUID, str, str], tuple[str, ...]]:
+    """(workspace, department, category) -> agents in the order of their turns. Made when missing, locked in order."""
     wanted = sorted(set(keys))
     names = ("workspaces", "departments", "categories")
     if wanted:
         await connection.execute(queries(_SQL)["ensure_rotations"], columns(names, wanted))
     rows = await _rows(connection, "lock_rotations", names, wanted)
-    return {(row[0], row[1], row[2]): row[3] for row in rows}
+    return {(row[0], row[1], row[2]): tuple(row[3]) for row in rows}
 
 
 async def lock_agents(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.base import encode
 from runtime.postgres import Connection
 from sinks.postgres.rows import StoredTicket, ticket_columns
 from sinks.postgres.sql import columns, queries
@@ -60,7 +61,7 @@ _OUTBOX = (
     "shards",
     "created",
 )
-_ROTATIONS = ("workspaces", "departments", "categories", "agents")
+_ROTATIONS = ("workspaces", "departments", "categories", "turns")
 _ASSIGNED = ("workspaces", "agents", "at")
 
 
@@ -77,7 +78,7 @@ async def write(connection: Connection, writes: Writes) -> None:
         await _insert(connection, "insert_audit", _AUDIT, sorted(writes.audit, key=_key(3)))
         # Not sorted: the sequence must follow the order of each ticket's versions, which is the order of decisions.
         await _insert(connection, "insert_outbox", _OUTBOX, writes.outbox)
-        rotations = [(*key, agent) for key, agent in sorted(writes.rotations.items())]
+        rotations = [(*key, encode(turns).decode()) for key, turns in sorted(writes.rotations.items())]
         await _insert(connection, "move_rotations", _ROTATIONS, rotations)
         assigned = [(*key, at) for key, at in sorted(writes.assigned.items())]
         await _insert(connection, "stamp_agents", _ASSIGNED, assigned)

@@ -190,10 +190,10 @@ CREATE TABLE rotations (
     workspace uuid NOT NULL,
     department text NOT NULL,
     category text NOT NULL,
-    agent text,
+    turns json NOT NULL DEFAULT '[]',
     PRIMARY KEY (workspace, department, category)
 );
-COMMENT ON TABLE rotations IS 'Who got the last ticket of a round robin. Category '''' is the department itself.';
+COMMENT ON COLUMN rotations.turns IS 'Agents in the order of their turns: who gets a ticket goes to the end.';
 
 CREATE TABLE agents (
     workspace uuid NOT NULL,

@@ -132,7 +132,7 @@ ON CONFLICT DO NOTHING
 
 -- name: lock_rotations
 -- Last but one in the lock order, in one sorted statement: all writers want these rows.
-SELECT r.workspace, r.department, r.category, r.agent
+SELECT r.workspace, r.department, r.category, r.turns
 FROM rotations r
 JOIN unnest(%(workspaces)s::uuid[], %(departments)s::text[], %(categories)s::text[])
      AS wanted(workspace, department, category)
@@ -142,9 +142,9 @@ FOR NO KEY UPDATE OF r
 
 -- name: move_rotations
 -- In the transaction that assigns.
-UPDATE rotations r SET agent = moved.agent
-FROM unnest(%(workspaces)s::uuid[], %(departments)s::text[], %(categories)s::text[], %(agents)s::text[])
-     AS moved(workspace, department, category, agent)
+UPDATE rotations r SET turns = moved.turns
+FROM unnest(%(workspaces)s::uuid[], %(departments)s::text[], %(categories)s::text[], %(turns)s::json[])
+     AS moved(workspace, department, category, turns)
 WHERE r.workspace = moved.workspace AND r.department = moved.department AND r.category = moved.category
 
 -- name: lock_agents

@@ -1,0 +1,68 @@
+"""Who gets a new ticket: round robin, least open, or nobody (the department's queue), among the agents present."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts.workspace import Method
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Members who may get it, in order, and why others may not."""
+
+    present: tuple[str, ...]
+    refused: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The agent, or None for the queue. `turns`: the rotation after, when it moved."""
+
+    agent: str | None
+    reason: str
+    turns: tuple[str, ...] | None = None
+
+
+def turns_of(members: Sequence[str], turns: Sequence[str]) -> tuple[str, ...]:
+    """The rotation of these members: known ones in the order of their turns, new ones after them."""
+    known = [agent for agent in turns if agent in members]
+    return (*known, *(agent for agent in members if agent not in known))
+
+
+def choose(
+    method: Method,
+    members: Sequence[str],
+    candidates: Candidates,
+    turns: Sequence[str] = (),
+    open_counts: Mapping[str, int] | None = None,
+    last_assigned: Mapping[str, datetime] | None = None,
+) -> Choice:
+    """Round robin: the first of the rotation who is present; absent agents keep their place, and get one turn when they
+    are back. Least open: fewest unsolved tickets, then longest without one, then configured order."""
+    if method == "queue":
+        return Choice(None, "method:queue")
+    if not candidates.present:
+        return Choice(None, "no_present_agent")
+    if method == "round_robin":
+        order = turns_of(members, turns)
+        agent = next(member for member in order if member in candidates.present)
+        return Choice(agent, "method:round_robin", (*(m for m in order if m != agent), agent))
+    counts, last = open_counts or {}, last_assigned or {}
+    agent = min(candidates.present, key=lambda a: (counts.get(a, 0), last.get(a, _NEVER), members.index(a)))
+    return Choice(agent, "method:least_open")
+
+
+def shown(candidates: Candidates) -> dict[str, Any]:
+    """For the decision record: names up to twenty, beyond that counts by reason."""
+    if len(candidates.refused) <= _SHOWN:
+        return {"present": list(candidates.present), "refused": candidates.refused}
+    reasons = sorted(set(candidates.refused.values()))
+    counts = {why: sum(r == why for r in candidates.refused.values()) for why in reasons}
+    return {"present": list(candidates.present), "refused_by_reason": counts}

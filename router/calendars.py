@@ -1,0 +1,107 @@
+"""Working hours in local wall-clock time, as instants.
+
+An interval is closed at its start and open at its end. A local time that a clock change skips is read one hour later;
+one that occurs twice is read as its first occurrence. Wall-clock hours keep over a change: 09:00-17:00 has eight hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from contracts.ticket import Segment
+from contracts.workspace import Calendar
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+# A calendar without an opening in so many days has none.
+_HORIZON_DAYS = 3 * 366
+
+
+class NeverOpen(ValueError):
+    """The calendar has no working time where some was needed."""
+
+
+class WorkingHours:
+    """A calendar, ready to be asked. Immutable; every instant taken and given is aware, given ones are UTC."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.id = calendar.id
+        self._calendar = calendar
+        self._zone = ZoneInfo(calendar.zone)
+
+    def segments(self, start: datetime) -> Iterator[Segment]:
+        """The stretches of working time from `start` on, in order; ends after three years."""
+        start = start.astimezone(UTC)
+        day = start.astimezone(self._zone).date() - timedelta(days=1)
+        # A day before: an interval may reach past midnight.
+        for _ in range(_HORIZON_DAYS):
+            for opens, closes in self._day(day):
+                if closes > start:
+                    yield Segment(start=max(opens, start), end=closes)
+            day += timedelta(days=1)
+
+    def segments_before(self, end: datetime) -> Iterator[Segment]:
+        """The stretches of working time before `end`, newest first."""
+        end = end.astimezone(UTC)
+        day = end.astimezone(self._zone).date() + timedelta(days=1)
+        for _ in range(_HORIZON_DAYS):
+            for opens, closes in reversed(self._day(day)):
+                if opens < end:
+                    yield Segment(start=opens, end=min(closes, end))
+            day -= timedelta(days=1)
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether work is done at this instant."""
+        first = next(self.segments(at), None)
+        return first is not None and first.start == at.astimezone(UTC)
+
+    def next_open(self, at: datetime) -> datetime:
+        """`at` if open, else the next opening. Raises `NeverOpen`."""
+        first = next(self.segments(at), None)
+        if first is None:
+            raise NeverOpen(self.id)
+        return first.start
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """Working time from start to end; none when end lies before start."""
+        total, end = timedelta(), end.astimezone(UTC)
+        for segment in self.segments(start):
+            if segment.start >= end:
+                break
+            total += min(segment.end, end) - segment.start
+        return total
+
+    @cached_property
+    def _holidays(self) -> frozenset[date]:
+        return frozenset(date.fromisoformat(day) for day in self._calendar.holidays)
+
+    def _day(self, day: date) -> list[tuple[datetime, datetime]]:
+        """The intervals of a local date as instants, in order, merged where they touch."""
+        override = self._calendar.overrides.get(day.isoformat())
+        if override is None:
+            closed = day in self._holidays
+            override = () if closed else self._calendar.hours.get(WEEKDAYS[day.weekday()], ())
+        spans = sorted((self._at(day, a), self._close(day, a, b)) for a, b in override)
+        merged: list[tuple[datetime, datetime]] = []
+        for opens, closes in spans:
+            if closes <= opens:
+                continue
+            if merged and opens <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], closes))
+            else:
+                merged.append((opens, closes))
+        return merged
+
+    def _close(self, day: date, opens: str, closes: str) -> datetime:
+        """The end of an interval: one that is not after its start is on the next day (a night shift)."""
+        return self._at(day, closes) if closes > opens else self._at(day + timedelta(days=1), closes)
+
+    def _at(self, day: date, clock: str) -> datetime:
+        if clock == "24:00":
+            day, clock = day + timedelta(days=1), "00:00"
+        local = datetime.combine(day, time.fromisoformat(clock), self._zone)
+        # fold=0 reads a skipped time with the offset before the change, which is one hour later on the wall.
+        return local.astimezone(UTC)

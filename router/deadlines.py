@@ -1,0 +1,57 @@
+"""When an answer is due: a target of working time, laid along a calendar from its start."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from contracts.inbound import InboundMessage
+from contracts.ticket import Deadline, Segment
+from router.calendars import NeverOpen, WorkingHours
+
+_PLAUSIBLE = timedelta(hours=24)
+
+
+def due(start: datetime, target_seconds: float, hours: WorkingHours) -> Deadline:
+    """The deadline and the working time that leads there, in UTC. Outside hours the clock starts at the next opening;
+    a deadline on closing time is that closing time. Raises `NeverOpen`."""
+    if target_seconds < 0:
+        raise ValueError("a target is not negative")
+    left = timedelta(seconds=target_seconds)
+    used: list[Segment] = []
+    at = start.astimezone(UTC)
+    if not left:
+        return Deadline(due_at=at, started_at=at, target_seconds=0, calendar=hours.id)
+    for segment in hours.segments(start):
+        end = min(segment.end, segment.start + left)
+        used.append(Segment(start=segment.start, end=end))
+        left -= end - segment.start
+        if not left:
+            return Deadline(
+                due_at=end,
+                started_at=at,
+                target_seconds=int(target_seconds),
+                calendar=hours.id,
+                segments=tuple(used),
+            )
+    raise NeverOpen(hours.id)
+
+
+def before(end: datetime, seconds: float, hours: WorkingHours) -> datetime:
+    """The instant that lies so much working time before `end`. Raises `NeverOpen`."""
+    left = timedelta(seconds=seconds)
+    if not left:
+        return end.astimezone(UTC)
+    for segment in hours.segments_before(end):
+        start = max(segment.start, segment.end - left)
+        left -= segment.end - start
+        if not left:
+            return start
+    raise NeverOpen(hours.id)
+
+
+def starts_at(message: InboundMessage) -> datetime:
+    """Where a deadline starts: the provider's time if it is plausible, else ours; never the sender's `Date:`."""
+    if message.server_at is None:
+        return message.received_at
+    age = message.received_at - message.server_at
+    return message.server_at if timedelta() <= age <= _PLAUSIBLE else message.received_at

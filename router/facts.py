@@ -1,0 +1,116 @@
+"""What decisions may read, as values. Facts are read once a batch and advanced by each plan: one batch of N messages
+decides as N batches of one would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from contracts.inbound import InboundMessage
+from contracts.resolved import ResolvedMessage
+from contracts.ticket import Change, Ticket
+
+Participant = tuple[str, str]
+"""Kind and value of a handle, in the form that is compared."""
+Ref = tuple[str, str]
+"""`mail` and a Message-ID, or `chat` and a conversation key."""
+RotationKey = tuple[UUID, str, str]
+"""Workspace, department, category (empty for the department itself)."""
+
+
+def participant(kind: str, value: str) -> Participant:
+    """Addresses compare without case, everything else as it is."""
+    return (kind, value.strip().lower() if kind == "email" else value.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFacts:
+    """A ticket as it stands, and who takes part in it."""
+
+    ticket: Ticket
+    version: int
+    participants: frozenset[Participant] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a message goes, before somebody is found for it. `ticket` is the snapshot after."""
+
+    resolved: ResolvedMessage
+    message: InboundMessage
+    ticket: Ticket
+    version: int
+    opens: bool
+    change: Change
+    decided_by: str
+    record: dict[str, Any]
+    refs: tuple[Ref, ...] = ()
+    participants: tuple[Participant, ...] = ()
+    assign_to: str | None = None
+    """What a rule says: an agent, or `nobody`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A placement with its agent or queue: everything that is to be written."""
+
+    placement: Placement
+    ticket: Ticket
+    record: dict[str, Any]
+    rotation: tuple[RotationKey, tuple[str, ...]] | None = None
+    """The rotation after, when this message moved it."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """Tickets that the batch may touch, and what names them."""
+
+    tickets: dict[UUID, TicketFacts] = field(default_factory=dict)
+    by_ref: dict[tuple[UUID, str, str], tuple[UUID, ...]] = field(default_factory=dict)
+
+    def after(self, placement: Placement) -> Facts:
+        """The facts for the next message: equal to reading them again after a write of the placement."""
+        ticket, workspace = placement.ticket, placement.message.workspace
+        before = self.tickets.get(ticket.id)
+        people = (before.participants if before else frozenset()) | frozenset(placement.participants)
+        self.tickets[ticket.id] = TicketFacts(ticket, placement.version, people)
+        for kind, value in placement.refs:
+            named = self.by_ref.get((workspace, kind, value), ())
+            if ticket.id not in named:
+                self.by_ref[(workspace, kind, value)] = (*named, ticket.id)
+        return self
+
+
+@dataclass(slots=True)
+class Staff:
+    """Agents' load and turns, read under their locks."""
+
+    open_counts: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    last_assigned: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
+    rotations: dict[RotationKey, tuple[str, ...]] = field(default_factory=dict)
+
+    def after(self, plan: Plan, now: datetime) -> Staff:
+        """Staff as the next assignment of the batch sees it."""
+        if plan.rotation:
+            self.rotations[plan.rotation[0]] = plan.rotation[1]
+        if plan.placement.opens and plan.ticket.agent:
+            key = (plan.ticket.workspace, plan.ticket.agent)
+            self.open_counts[key] = self.open_counts.get(key, 0) + 1
+            self.last_assigned[key] = now
+        return self
+
+
+def refs_of(message: InboundMessage) -> Iterable[Ref]:
+    """What may name this message's ticket: mails name earlier mails, chat messages their chat."""
+    for named in message.reply_to:
+        yield ("mail", named)
+    if message.conversation_key is not None:
+        yield ("chat", chat_key(message))
+
+
+def chat_key(message: InboundMessage) -> str:
+    """A conversation is one of an account."""
+    return f"{message.channel}:{message.account}:{message.conversation_key}"
