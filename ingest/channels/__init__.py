@@ -1,0 +1,1 @@
+"""One file a channel: verify and normalise, pure. Found by `ingest.channel.channels()`."""

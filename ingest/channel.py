@@ -1,0 +1,113 @@
+"""The contract of a channel, and discovery: a new channel is one file in `ingest/channels/` with a `CHANNEL`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import NamedTuple, Protocol, runtime_checkable
+from uuid import UUID
+
+import structlog
+
+from contracts.channels import MAX_INLINE_RAW, Limits
+from contracts.ids import sha256_hex
+from contracts.inbound import InboundMessage
+from contracts.inbound import Raw as RawBytes
+from ingest import channels as package
+
+log = structlog.get_logger(__name__)
+
+REF = "sha256:"
+"""Prefix of a reference into the archive: followed by the hex of the bytes' hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What a door hands to a channel: bytes as received, and what the door knows about them."""
+
+    body: bytes
+    workspace: UUID
+    account: str
+    received_at: datetime
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    store: str | None = None
+    region: str | None = None
+    server_at: datetime | None = None
+    envelope_from: str | None = None
+    envelope_to: tuple[str, ...] = ()
+    trace: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the account that the channel knows: `address`, `authserv`, `groups`."""
+
+
+class Normalised(NamedTuple):
+    """Messages, and the bytes they refer to by `sha256:…`, which the intake archives first."""
+
+    messages: list[InboundMessage]
+    blobs: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP call as received. Header names are in lower case; the body is not decoded."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Channel(Protocol):
+    """What every channel can do. More abilities are more protocols."""
+
+    name: str
+    limits: Limits
+
+    def normalise(self, raw: Raw) -> Normalised:
+        """The events in these bytes. Pure and repeatable: same bytes, same ids. Raises `Poison` for bytes that can
+        never work and `Refused` for what the sender must correct; never anything else."""
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """A channel whose calls are signed or carry a secret."""
+
+    def verify(self, request: Request, secrets: Sequence[str]) -> None:
+        """Returns if the call is genuine, else raises `Refused`. Constant time, over the raw body; no secret
+        configured means closed."""
+
+
+@runtime_checkable
+class Handshakes(Protocol):
+    """A channel whose provider asks for a challenge before it calls."""
+
+    def handshake(self, query: Mapping[str, str]) -> str: ...
+
+
+@cache
+def channels() -> dict[str, Channel]:
+    """Every channel of this installation by name. One whose optional package is missing is left out."""
+    found: dict[str, Channel] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        try:
+            channel: Channel = importlib.import_module(f"{package.__name__}.{module.name}").CHANNEL
+        except ImportError as error:
+            log.warning("channel left out", channel=module.name, reason=str(error))
+            continue
+        found[channel.name] = channel
+    return found
+
+
+def raw_of(body: bytes) -> tuple[RawBytes, dict[str, bytes]]:
+    """The bytes for a message: inline when small, else as a reference with what is to be archived."""
+    digest = sha256_hex(body)
+    if len(body) <= MAX_INLINE_RAW:
+        return RawBytes(sha256=digest, size=len(body), inline=body), {}
+    return RawBytes(sha256=digest, size=len(body), ref=REF + digest), {digest: body}

@@ -1,0 +1,25 @@
+"""Text from outside: without what breaks Postgres, terminals and headers."""
+
+from __future__ import annotations
+
+from contracts.channels import MAX_TEXT_BYTES
+
+_CONTROL = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {127: None, 0: "\ufffd"}
+
+
+def clean(text: str) -> str:
+    """Without control characters (NUL leaves a mark) and without lone surrogates, which no JSON reader takes."""
+    return text.translate(_CONTROL).encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: str, limit: int) -> str:
+    """For names and subjects: a single line of at most `limit` characters."""
+    return " ".join(clean(text).split())[:limit]
+
+
+def within(text: str, most: int = MAX_TEXT_BYTES) -> tuple[str, bool]:
+    """The beginning of a text that fits into a record, cut between characters, and whether it was cut."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= most:
+        return text, False
+    return encoded[:most].decode("utf-8", "ignore"), True
