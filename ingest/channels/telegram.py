@@ -91,7 +91,10 @@ class _Update:
         number = f"{chat['id']}:{body['message_id']}"
         outgoing = "business_connection_id" in body and person.get("id") != chat["id"]
         kind: Kind = "edit" if edited else "echo" if outgoing else "message"
-        if chat.get("type") in ("group", "supergroup", "channel") and self._raw.options.get("groups") != "yes":
+        if (
+            chat.get("type") in ("group", "supergroup", "channel")
+            and self._raw.options.get("groups") != "yes"
+        ):
             kind = "unsupported"
         text, attachments = _text(body), _attachments(body)
         if kind == "message" and not text and not attachments:
@@ -154,7 +157,9 @@ class _Update:
             direction=direction,
             target=target,
             conversation_key=str(chat["id"]) if "id" in chat else None,
-            sender=Sender(handles=(*own, *handles), display_name=_name(person), raw=(person or {}).get("username")),
+            sender=Sender(
+                handles=(*own, *handles), display_name=_name(person), raw=(person or {}).get("username")
+            ),
             text=clean(text) or None,
             attachments=attachments,
             fields={"update_id": str(self._id), "update": self._type, **(fields or {})},
