@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -75,8 +76,9 @@ async def in_transit(bootstrap: str, counted: Sequence[Topic]) -> InTransit:
 async def _committed(bootstrap: str, group: str, topics: Sequence[Topic]) -> Offsets:
     """Where the group goes on reading: a group that has never committed, or whose records retention has deleted, goes on
     at the beginning of what is there."""
-    begin = await begin_offsets(bootstrap, topics)
-    committed = await committed_offsets(bootstrap, group, topics)
+    begin, committed = await asyncio.gather(
+        begin_offsets(bootstrap, topics), committed_offsets(bootstrap, group, topics)
+    )
     return {place: max(offset, committed.get(place, 0)) for place, offset in begin.items()}
 
 

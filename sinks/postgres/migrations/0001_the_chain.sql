@@ -258,6 +258,8 @@ CREATE TABLE outbox (
     PRIMARY KEY (shard, seq)
 );
 COMMENT ON COLUMN outbox.seq IS 'Order within one aggregate (its writers are serialised by its lock), never a high-water mark.';
+-- Every row lives for milliseconds: what is dead must go by number, not by share of a table that is empty.
+ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- Delivery bookkeeping: no data of a workspace ------------------------------------------------------------------
 
