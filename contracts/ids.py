@@ -6,6 +6,7 @@ Same input, same id: this is what makes every hop of the pipeline repeatable.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from uuid import UUID, uuid5
 
@@ -72,3 +73,21 @@ def parked_id(workspace: UUID, channel: str, account: str, raw: bytes) -> UUID:
 def identity_event_id(message: UUID, action: str, kind: str, value: str) -> UUID:
     """identity event: the message that caused it, what it did, to which handle."""
     return derive("identity-event", str(message), action, kind, value)
+
+
+def receipt(message: UUID) -> str:
+    """The public reference of a message: its first 80 bits in base 32, grouped for reading aloud."""
+    text = base64.b32encode(message.bytes[:10]).decode()
+    return "-".join(text[at : at + 4] for at in range(0, 16, 4))
+
+
+def receipt_range(text: str) -> tuple[UUID, UUID] | None:
+    """The first and the last id that a receipt can stand for; None for what is no receipt."""
+    plain = text.replace("-", "").replace(" ", "").upper()
+    try:
+        prefix = base64.b32decode(plain) if len(plain) == 16 else b""
+    except ValueError:
+        return None
+    if len(prefix) != 10:
+        return None
+    return UUID(bytes=prefix + bytes(6)), UUID(bytes=prefix + b"\xff" * 6)

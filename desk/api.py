@@ -18,10 +18,10 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 
 from contracts.errors import Poison, Refused, Transient
 from contracts.ticket import Status, Ticket
-from desk import problems
 from desk.auth import Authenticator, Viewer
 from desk.middleware import Authentication, CallMetrics
 from desk.tickets import DepartmentCounts, Me, SettableStatus, TicketDetail, Tickets
+from runtime import problems
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_reads import TicketFilter
 

@@ -42,7 +42,9 @@ def of_corpus(channel: str, path: Path) -> Iterator[Case]:
 def _case(channel: str, folder: Path, row: dict[str, Any]) -> Case | None:
     name = row.get("file") or row.get("body_file")
     content = (folder / name).read_bytes() if name else b""
-    if channel == "email" and (not name or not name.endswith(".eml") or "kind" in row and row["kind"] != "eml"):
+    if channel == "email" and (
+        not name or not name.endswith(".eml") or ("kind" in row and row["kind"] != "eml")
+    ):
         if not name and "subject" not in row:
             return None
         content = _mail(content, row, folder)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 
 import typer
+from sinks.config_files import ConfigError
 
 from contracts.errors import FrontdeskError, Transient
 from frontdesk.commands import audit, config, deadletters, ingestion, routing, system, tickets
 from frontdesk.console import errors
 from frontdesk.up import UpError
 from runtime.settings import SettingsError
-from sinks.config_files import ConfigError
 
 app = typer.Typer(
     name="frontdesk",
@@ -39,7 +39,10 @@ def main() -> None:
     except (SettingsError, ConfigError) as error:
         _fail(str(error), 2)
     except Transient as error:
-        _fail(f"{error}: is the system up? (`frontdesk up`, or the settings FRONTDESK_KAFKA and FRONTDESK_POSTGRES)", 3)
+        _fail(
+            f"{error}: is the system up? (`frontdesk up`, or the settings FRONTDESK_KAFKA and FRONTDESK_POSTGRES)",
+            3,
+        )
     except (FrontdeskError, UpError) as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ingest.spool import pending
+
 from runtime.clock import Clock
 from runtime.hosts import host
 from runtime.kafka import Producer

@@ -11,19 +11,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from ingest.channel import Channel, Raw
+from ingest.channel import channels as discover
+from ingest.intake import Intake
+from ingest.spool import Spool
 from rich.progress import Progress
+from sinks.archive import Archive
 
 from contracts.errors import Poison, Refused
 from contracts.ids import workspace_id
 from frontdesk import cases, console
 from frontdesk.checkpoint import Checkpoint
-from ingest.channel import Channel, Raw
-from ingest.channel import channels as discover
-from ingest.intake import Intake
-from ingest.spool import Spool
 from runtime.clock import Clock
 from runtime.kafka import Producer
-from sinks.archive import Archive
 
 _AT_ONCE = 200
 
@@ -84,7 +84,9 @@ def _tried(channel: Channel, case: cases.Case, account: str) -> dict[str, Any]:
 
 def ingest(
     channel: Annotated[str, typer.Argument(help="email, webform, telegram …")],
-    paths: Annotated[list[Path], typer.Argument(exists=True, help="files or folders: eml, mbox, maildir, JSONL")],
+    paths: Annotated[
+        list[Path], typer.Argument(exists=True, help="files or folders: eml, mbox, maildir, JSONL")
+    ],
     account: Annotated[str, typer.Option(help="the account that receives them")] = "",
     json: Annotated[bool, typer.Option("--json", help="print the counts as one JSON line")] = False,
     restart: Annotated[bool, typer.Option(help="forget how far an interrupted run came")] = False,
@@ -143,7 +145,9 @@ async def _first_account(settings: Any, workspace: UUID, channel: str) -> str:
     found = cache.get(workspace)
     accounts = [a.id for a in found[1].accounts if a.channel == channel] if found else []
     if not accounts:
-        raise Refused("no_account", f"the workspace has no account of channel {channel!r}: name one with --account")
+        raise Refused(
+            "no_account", f"the workspace has no account of channel {channel!r}: name one with --account"
+        )
     return accounts[0]
 
 

@@ -7,12 +7,12 @@ import sys
 from typing import Annotated
 
 import typer
+from ingest.channel import channels as discover
 
 from contracts.errors import Refused
 from contracts.topics import TOPICS
 from frontdesk import console
 from frontdesk.processes import PROCESSES
-from ingest.channel import channels as discover
 from runtime.kafka import ensure_topics
 from runtime.settings import load
 from sinks.postgres.migrate import migrate as apply_migrations
@@ -72,4 +72,6 @@ def channels(json: Annotated[bool, typer.Option("--json", help="one a line")] = 
     """Every channel that this installation can take messages from."""
     for name, channel in sorted(discover().items()):
         row = {"channel": name, "max_body_bytes": channel.limits.body}
-        console.write_json(row) if json else console.output.print(f"{name}  up to {channel.limits.body} bytes")
+        console.write_json(row) if json else console.output.print(
+            f"{name}  up to {channel.limits.body} bytes"
+        )

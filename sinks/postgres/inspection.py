@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from contracts.ids import receipt_range
 from runtime.postgres import Database
 from sinks.postgres.rows import StoredTicket, stored_tickets
 from sinks.postgres.sql import queries
@@ -30,10 +31,11 @@ class Inspection:
             return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
 
     async def find_ticket(self, named: str) -> UUID | None:
-        """The ticket with this number, this id, or a message with this id."""
+        """The ticket with this number, this id, or a message with this id or receipt."""
         number = int(named) if named.isdigit() else None
         identity = None if number is not None else _uuid(named)
-        found = await self.rows("find_ticket", number=number, id=identity)
+        span = receipt_range(named) or (identity, identity)
+        found = await self.rows("find_ticket", number=number, id=identity, low=span[0], high=span[1])
         return found[0]["ticket_id"] if found else None
 
     async def tickets(

@@ -1,10 +1,10 @@
 -- name: find_ticket
--- A ticket by number, by id, or by the id of one of its messages.
+-- A ticket by number, by id, or by the id or receipt (a range of ids) of one of its messages.
 SELECT t.ticket_id, t.number
 FROM tickets t
 WHERE t.workspace = %(workspace)s AND (t.number = %(number)s OR t.ticket_id = %(id)s
     OR t.ticket_id = (SELECT m.ticket_id FROM messages m
-                      WHERE m.workspace = %(workspace)s AND m.message_id = %(id)s))
+                      WHERE m.workspace = %(workspace)s AND m.message_id BETWEEN %(low)s AND %(high)s LIMIT 1))
 
 -- name: all_tickets
 -- Every ticket of a workspace, oldest number first, page by page.

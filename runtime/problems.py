@@ -11,7 +11,6 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from contracts.errors import Poison, Refused, Transient
-from sinks.postgres.ticket_changes import PullLimit
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +38,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
     """Our own no."""
     fields = (FieldError(field=error.field, detail=error.detail),) if error.field else ()
-    held = error.numbers if isinstance(error, PullLimit) else ()
+    held = getattr(error, "numbers", ())
     return _respond(error.status, error.reason, error.detail or None, fields, held)
 
 

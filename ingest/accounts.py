@@ -1,0 +1,44 @@
+"""The accounts that this process serves, from the configurations in force; the last good ones while Postgres is away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from contracts.errors import Transient
+from contracts.ids import workspace_id
+from contracts.workspace import Account, Workspace
+from runtime.settings import Settings
+from sinks.postgres.config_store import WorkspaceCache
+
+_REFRESH_SECONDS = 5.0
+
+
+class Accounts:
+    """Accounts by channel and id. Of two workspaces with the same id the first in FRONTDESK_WORKSPACE is meant; others are
+    reached as `workspace:id`."""
+
+    def __init__(self, settings: Settings, cache: WorkspaceCache) -> None:
+        self._slugs = settings.workspaces
+        self._cache = cache
+
+    @property
+    def loaded(self) -> bool:
+        """Whether every workspace has a configuration."""
+        return all(self._cache.get(workspace_id(slug)) for slug in self._slugs)
+
+    def find(self, channel: str, named: str) -> tuple[Workspace, Account] | None:
+        slug, _, account_id = named.rpartition(":")
+        for candidate in (slug,) if slug else self._slugs:
+            found = self._cache.get(workspace_id(candidate)) if candidate in self._slugs else None
+            account = self._cache.account(workspace_id(candidate), channel, account_id)
+            if found is not None and account is not None:
+                return found[1], account
+        return None
+
+    async def keep_fresh(self) -> None:
+        """For ever."""
+        while True:
+            with contextlib.suppress(Transient):
+                await self._cache.refresh([workspace_id(slug) for slug in self._slugs])
+            await asyncio.sleep(_REFRESH_SECONDS if self.loaded else 0.2)

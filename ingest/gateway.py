@@ -1,0 +1,217 @@
+"""The HTTP door: forms and webhooks. Answers 2xx only for what is durable, 503 with Retry-After when nothing is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from litestar import Litestar, MediaType, Request, Response, get, options, post
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+
+from contracts.errors import Poison, Refused, Transient
+from contracts.ids import receipt, workspace_id
+from contracts.workspace import Account, Workspace
+from ingest import form_page
+from ingest.accounts import Accounts
+from ingest.channel import Channel, Normalised, Raw, Verifies, channels
+from ingest.channel import Request as Call
+from ingest.idempotency import Idempotency
+from ingest.intake import Intake, Receipt
+from runtime import metrics, problems, trace
+from runtime.clock import Clock
+from runtime.settings import Settings
+
+_FORM_TYPE = "application/x-www-form-urlencoded"
+
+GatewayRequest = Request[Any, Any, Any]
+
+
+class Gateway:
+    """What the routes share."""
+
+    def __init__(
+        self, settings: Settings, intake: Intake, accounts: Accounts, keys: Idempotency, clock: Clock
+    ) -> None:
+        self._secrets = {
+            (workspace_id(bot.workspace), "telegram", bot.account): (bot.secret,)
+            for bot in settings.bots
+            if bot.secret
+        }
+        self._intake = intake
+        self._keys = keys
+        self._clock = clock
+        self.accounts = accounts
+        self.draining = False
+
+    async def submit(self, form: str, request: GatewayRequest) -> Receipt:
+        """A form's submission, taken in."""
+        channel = channels()["webform"]
+        workspace, account = self._account(channel, form)
+        raw = await self._raw(request, channel, workspace, account)
+        if "idempotency-key" not in raw.headers:
+            return await self._accept(_Keyed(channel), raw)
+        try:
+            for message in channel.normalise(raw).messages:
+                await self._keys.check(message)
+        except Poison as error:
+            raise Refused(error.reason, error.detail or "the body cannot be read", status=400) from None
+        return await self._accept(channel, raw)
+
+    async def call(self, name: str, account_id: str, request: GatewayRequest) -> Receipt:
+        """A provider's webhook: verified over the raw bytes before anything is read."""
+        channel = channels().get(name)
+        if channel is None or not isinstance(channel, Verifies):
+            raise Refused("unknown_channel", "no such webhook", status=404)
+        workspace, account = self._account(channel, account_id)
+        raw = await self._raw(request, channel, workspace, account)
+        secrets = self._secrets.get((workspace_id(workspace.slug), name, account_id), ())
+        try:
+            channel.verify(Call("POST", request.url.path, {}, raw.headers, raw.body), secrets)
+        except Refused as error:
+            metrics.signature_failures.labels(name, account_id, error.reason).inc()
+            raise
+        return await self._accept(channel, raw)
+
+    def _account(self, channel: Channel, named: str) -> tuple[Workspace, Account]:
+        found = self.accounts.find(channel.name, named)
+        if found is None:
+            raise Refused("unknown_account", f"no {channel.name} account of this name", status=404)
+        return found
+
+    async def _raw(
+        self, request: GatewayRequest, channel: Channel, workspace: Workspace, account: Account
+    ) -> Raw:
+        return Raw(
+            body=await _body(request, channel.limits.body),
+            workspace=workspace_id(workspace.slug),
+            account=account.id,
+            received_at=self._clock.now(),
+            content_type=request.headers.get("content-type", ""),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            store=account.store,
+            region=account.region,
+            trace=trace.current_or_new(request.headers.get("traceparent")),
+        )
+
+    async def _accept(self, channel: Channel, raw: Raw) -> Receipt:
+        started = time.monotonic()
+        if self.draining:
+            metrics.refused.labels(channel.name, raw.account, "draining").inc()
+            raise Transient("draining", retry_after=2)
+        try:
+            taken = await self._intake.accept(channel, raw)
+        except Refused as error:
+            metrics.refused.labels(channel.name, raw.account, error.reason).inc()
+            raise
+        except Transient:
+            metrics.refused.labels(channel.name, raw.account, "unavailable").inc()
+            raise
+        metrics.accept_duration.labels(channel.name, raw.account).observe(time.monotonic() - started)
+        return taken
+
+
+class _Keyed:
+    """A form without a key: the door makes one, so that every press of the button is a message of its own."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.name = channel.name
+        self.limits = channel.limits
+        self._channel = channel
+
+    def normalise(self, raw: Raw) -> Normalised:
+        if b"submission_id" in raw.body:
+            return self._channel.normalise(raw)
+        return self._channel.normalise(_with_key(raw, str(uuid4())))
+
+
+def _with_key(raw: Raw, key: str) -> Raw:
+    return replace(raw, headers={**raw.headers, "idempotency-key": key})
+
+
+async def _body(request: GatewayRequest, most: int) -> bytes:
+    """The raw body, given up as soon as it is too large."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise Refused("too_large", f"over {most} bytes", status=413)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _gateway(request: GatewayRequest) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+@get("/forms/{form:str}", media_type=MediaType.HTML, summary="The contact form as a page")
+async def show_form(request: GatewayRequest, form: str) -> str:
+    found = _gateway(request).accounts.find("webform", form)
+    if found is None:
+        raise Refused("unknown_form", "no form of this name", status=404)
+    return form_page.form(*found)
+
+
+@post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
+async def submit_form(request: GatewayRequest, form: str) -> Response[Any]:
+    plain = request.headers.get("content-type", "").startswith(_FORM_TYPE)
+    try:
+        taken = await _gateway(request).submit(form, request)
+    except Refused as error:
+        if not plain:
+            raise
+        page = form_page.refusal(f"{error.field}: {error.detail}" if error.field else error.detail)
+        return Response(page, status_code=error.status, media_type=MediaType.HTML)
+    reference = receipt(taken.message_ids[0])
+    headers = _cors(request, form)
+    if plain:
+        return Response(
+            form_page.receipt(reference), status_code=202, media_type=MediaType.HTML, headers=headers
+        )
+    return Response({"receipt": reference}, status_code=202, headers=headers)
+
+
+@options("/forms/{form:str}/submissions", status_code=204)
+async def preflight(request: GatewayRequest, form: str) -> Response[None]:
+    allowed = {
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key, traceparent",
+        "Access-Control-Max-Age": "600",
+    }
+    return Response(None, status_code=204, headers=_cors(request, form) | allowed)
+
+
+@post("/webhooks/{channel:str}/{account:str}", status_code=200, summary="A provider's call")
+async def receive_webhook(request: GatewayRequest, channel: str, account: str) -> Response[bytes]:
+    await _gateway(request).call(channel, account, request)
+    return Response(b"", status_code=200, media_type=MediaType.TEXT)
+
+
+def _cors(request: GatewayRequest, form: str) -> dict[str, str]:
+    """For the origins that the form's account lists, and no other."""
+    origin = request.headers.get("origin", "")
+    found = _gateway(request).accounts.find("webform", form)
+    if not found or origin not in found[1].origins:
+        return {}
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+
+
+def create_app(gateway: Gateway) -> Litestar:
+    """The ASGI application."""
+    return Litestar(
+        route_handlers=[show_form, submit_form, preflight, receive_webhook],
+        state=State({"gateway": gateway}),
+        exception_handlers={
+            Refused: problems.refused,
+            Transient: problems.transient,
+            Poison: problems.poison,
+            HTTPException: problems.http_error,
+            Exception: problems.fault,
+        },
+        openapi_config=None,
+        request_max_body_size=None,  # each channel has its own limit
+        logging_config=None,
+    )

@@ -1,0 +1,69 @@
+"""The gateway as a process: the HTTP door, the spool's drain, and the configuration kept fresh."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ingest.accounts import Accounts
+from ingest.gateway import Gateway, create_app
+from ingest.idempotency import Idempotency
+from ingest.intake import Intake
+from ingest.spool import Spool
+from runtime.clock import Clock
+from runtime.health import Health
+from runtime.http import HttpServer
+from runtime.kafka import Producer
+from runtime.postgres import Database
+from runtime.settings import Settings
+from sinks.archive import Archive
+from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+
+_DRAIN_SECONDS = 0.5
+_SPOOL_READY = 0.8
+
+
+class GatewayService:
+    """Ready means that it can store: Kafka or the spool."""
+
+    def __init__(self, settings: Settings) -> None:
+        clock = Clock(settings.clock)
+        self._database = Database(settings.postgres, max_size=2, timeout=1.0)
+        self._producer = Producer(settings.kafka)
+        self._spool = Spool(settings.spool / "gateway", settings.spool_bytes, settings.fsync_ms / 1000)
+        self._intake = Intake(self._producer, Archive(settings.archive), self._spool, clock)
+        self._accounts = Accounts(settings, WorkspaceCache(ConfigStore(self._database), clock))
+        self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)
+        self._server = HttpServer(create_app(self._gateway), settings.listen, settings.gateway_port)
+
+    def report(self, health: Health) -> None:
+        async def spool() -> None:
+            if self._spool.filled >= _SPOOL_READY:
+                raise RuntimeError("spool nearly full")
+
+        async def accounts() -> None:
+            if not self._accounts.loaded:
+                raise RuntimeError("no configuration yet")
+
+        health.ready_checks |= {"spool": spool, "accounts": accounts}
+
+    async def run(self) -> None:
+        async with self._database:
+            await self._producer.start()
+            tasks = [asyncio.create_task(self._accounts.keep_fresh()), asyncio.create_task(self._drain())]
+            try:
+                await self._server.run()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await self._producer.stop()
+
+    async def stop(self) -> None:
+        """New calls get 503; what has begun is answered."""
+        self._gateway.draining = True
+        await self._server.stop()
+
+    async def _drain(self) -> None:
+        while True:
+            await self._intake.drain()
+            await asyncio.sleep(_DRAIN_SECONDS)
