@@ -50,6 +50,8 @@ ALLOWED = frozenset(
             "folder",
             "traceback",
         ),
+        *("accepted", "stored", "duplicates", "parked", "suppressed", "pending", "spooled", "missing"),
+        *("dependency", "service", "seal", "rows", "root"),
     }
 )
 
