@@ -17,7 +17,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import MigrationList, default_migration_table
 
-from contracts.errors import Transient
+from contracts.errors import Refused, Transient
 
 # A migration that cannot have its lock at once would make every query behind it wait: it gives up instead.
 _LOCK_TIMEOUT = "2s"
@@ -28,11 +28,16 @@ _MIGRATOR_TIMEOUT = "60s"
 
 
 def create_database(owner_dsn: str) -> bool:
-    """Makes the database that the DSN names; false if it is there. The owner needs the right to create databases."""
-    name = str(conninfo_to_dict(owner_dsn)["dbname"])
+    """Makes the database that the DSN names; false if it is there. The owner needs the right to create databases.
+
+    Raises `Refused` for a DSN that names none.
+    """
+    name = conninfo_to_dict(owner_dsn).get("dbname")
+    if not name:
+        raise Refused("no_database", "the owner's DSN names no database (FRONTDESK_POSTGRES_OWNER)")
     try:
         with psycopg.connect(make_conninfo(owner_dsn, dbname="postgres"), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(name))))
     except psycopg.errors.DuplicateDatabase:
         return False
     except psycopg.OperationalError as error:
