@@ -1,0 +1,237 @@
+"""What types cannot say about a workspace: names that must exist, that must be unique, times, zones, keywords."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from datetime import date
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+from contracts.ticket import Priority
+from contracts.workspace import Calendar, Category, Condition, Rule, Workspace
+from sinks.yaml_files import Location
+
+Finding = tuple[Location, str, str]
+"""Where in the workspace, what is wrong, what to do."""
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+NOBODY = "nobody"
+MAX_KEYWORD = 200
+"""Characters of one keyword."""
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+def check(workspace: Workspace) -> Iterator[Finding]:
+    """Every finding, in the order of the parts. None: the workspace can be decided with."""
+    known = _Names(workspace)
+    yield from _settings(workspace)
+    yield from _unique(workspace)
+    for index, calendar in enumerate(workspace.calendars):
+        yield from _calendar(("calendars", index), calendar)
+    yield from _policies(workspace)
+    yield from _departments(workspace, known)
+    for index, category in enumerate(workspace.categories):
+        yield from _category(("categories", index), category, workspace, known)
+    for index, rule in enumerate(workspace.rules):
+        yield from _rule(("rules", index), rule, workspace, known)
+    yield from _accounts(workspace, known)
+
+
+class _Names:
+    """What may be referred to, and how a reference that leads nowhere is told."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.agents = {agent.id for agent in workspace.agents}
+        self.stores = {store.id for store in workspace.stores}
+        self.calendars = {calendar.id for calendar in workspace.calendars}
+        self.policies = {policy.id for policy in workspace.sla_policies}
+        self.departments = {d.id for d in workspace.departments} | {workspace.default_department}
+        self.categories = {category.path for category in workspace.categories}
+        self.accounts = {account.id for account in workspace.accounts}
+
+    def missing(self, location: Location, kind: str, name: str | None, known: set[str]) -> Iterator[Finding]:
+        if name is not None and name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            yield location, f"no {kind} `{name}`", f"Defined: {listed}."
+
+
+def _settings(workspace: Workspace) -> Iterator[Finding]:
+    if not _SLUG.fullmatch(workspace.slug):
+        yield ("slug",), f"`{workspace.slug}` is no slug", "Use a-z, 0-9, - and _."
+    if not _is_zone(workspace.zone):
+        yield ("zone",), f"no time zone `{workspace.zone}`", "Use an IANA name such as Europe/Warsaw."
+    least = {"reopen_days": 0, "continuity_days": 0, "pull_limit": 1}
+    for name, smallest in least.items():
+        if getattr(workspace, name) < smallest:
+            yield (name,), f"must be at least {smallest}", ""
+
+
+def _unique(workspace: Workspace) -> Iterator[Finding]:
+    yield from _twice("stores", "id", workspace.stores, lambda s: s.id)
+    yield from _twice("calendars", "id", workspace.calendars, lambda c: c.id)
+    yield from _twice("sla_policies", "id", workspace.sla_policies, lambda p: p.id)
+    yield from _twice("departments", "id", workspace.departments, lambda d: d.id)
+    yield from _twice("departments", "name", workspace.departments, lambda d: d.name.casefold())
+    yield from _twice("categories", "path", workspace.categories, lambda c: c.path.casefold())
+    yield from _twice("agents", "id", workspace.agents, lambda a: a.id)
+    yield from _twice("rules", "id", workspace.rules, lambda r: r.id)
+    yield from _twice("accounts", "id", workspace.accounts, lambda a: (a.channel, a.id))
+    for part in ("stores", "calendars", "sla_policies", "departments", "agents", "rules", "accounts"):
+        for index, entry in enumerate(getattr(workspace, part)):
+            if not _SLUG.fullmatch(entry.id):
+                yield (part, index, "id"), f"`{entry.id}` is no slug", "Use a-z, 0-9, - and _."
+
+
+def _twice(part: str, name: str, entries: Sequence[Any], key: Callable[[Any], Hashable]) -> Iterator[Finding]:
+    seen: set[Hashable] = set()
+    for index, entry in enumerate(entries):
+        if key(entry) in seen:
+            yield (part, index, name), f"`{getattr(entry, name)}` is defined twice", "Rename or remove one."
+        seen.add(key(entry))
+
+
+def _calendar(at: Location, calendar: Calendar) -> Iterator[Finding]:
+    if not _is_zone(calendar.zone):
+        yield (*at, "zone"), f"no time zone `{calendar.zone}`", "Use an IANA name such as Europe/Warsaw."
+    for day, intervals in calendar.hours.items():
+        if day not in WEEKDAYS:
+            yield (*at, "hours", day), f"no weekday `{day}`", f"Use {', '.join(WEEKDAYS)}."
+        yield from _intervals((*at, "hours", day), intervals)
+    for index, day in enumerate(calendar.holidays):
+        if not _is_date(day):
+            yield (*at, "holidays", index), f"no date `{day}`", "Write YYYY-MM-DD."
+    for day, intervals in calendar.overrides.items():
+        if not _is_date(day):
+            yield (*at, "overrides", day), f"no date `{day}`", "Write YYYY-MM-DD."
+        yield from _intervals((*at, "overrides", day), intervals)
+    if not any(calendar.hours.values()):
+        yield (*at, "hours"), "never open", "A deadline needs working time: give at least one day hours."
+
+
+def _intervals(at: Location, intervals: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    for index, (opens, closes) in enumerate(intervals):
+        for clock, also in ((opens, ()), (closes, ("24:00",))):
+            if not _CLOCK.fullmatch(clock) and clock not in also:
+                yield (
+                    (*at, index),
+                    f"no time `{clock}`",
+                    'Write "HH:MM", 00:00 to 23:59; an end may be 24:00.',
+                )
+        if opens == closes:
+            yield (*at, index), "an interval without time", 'Open all day is ["00:00", "24:00"].'
+
+
+def _policies(workspace: Workspace) -> Iterator[Finding]:
+    for index, policy in enumerate(workspace.sla_policies):
+        at = ("sla_policies", index, "first_response")
+        for priority in get_args(Priority):
+            minutes = policy.first_response.get(priority)
+            if minutes is None:
+                yield at, f"no minutes for {priority}", f"Add `{priority}: …`."
+            elif minutes < 1:
+                yield (*at, priority), "must be at least one minute", ""
+
+
+def _departments(workspace: Workspace, known: _Names) -> Iterator[Finding]:
+    for index, department in enumerate(workspace.departments):
+        at = ("departments", index)
+        yield from known.missing((*at, "calendar"), "calendar", department.calendar, known.calendars)
+        yield from known.missing((*at, "sla"), "SLA policy", department.sla, known.policies)
+        yield from _members((*at, "members"), department.members, known)
+
+
+def _members(at: Location, members: Iterable[str], known: _Names) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, agent in enumerate(members):
+        yield from known.missing((*at, index), "agent", agent, known.agents)
+        if agent in seen:
+            yield (*at, index), f"`{agent}` is listed twice", "Each agent has one turn."
+        seen.add(agent)
+
+
+def _category(at: Location, category: Category, workspace: Workspace, known: _Names) -> Iterator[Finding]:
+    parts = category.path.split("/")
+    if any(not part.strip() or part != part.strip() for part in parts):
+        yield (*at, "path"), f"`{category.path}` has an empty part or spaces around one", "Write `A/B/C`."
+    if len({part.casefold() for part in parts}) < len(parts):
+        yield (*at, "path"), f"`{category.path}` lies inside itself", "Each part of a path is another node."
+    yield from known.missing((*at, "department"), "department", category.department, known.departments)
+    yield from _members((*at, "members"), category.members or (), known)
+    owner = next((d for d in workspace.departments if d.id == category.department), None)
+    for index, agent in enumerate(category.members or ()):
+        if owner is not None and agent in known.agents and agent not in owner.members:
+            fix = f"Add them to the members of `{owner.id}`."
+            yield (*at, "members", index), f"`{agent}` is not in department `{owner.id}`", fix
+
+
+def _rule(at: Location, rule: Rule, workspace: Workspace, known: _Names) -> Iterator[Finding]:
+    actions, on = rule.actions, (*at, "actions")
+    yield from known.missing((*on, "department"), "department", actions.department, known.departments)
+    yield from known.missing((*on, "category"), "category", actions.category, known.categories)
+    yield from known.missing((*on, "assign"), "agent", actions.assign, known.agents | {NOBODY})
+    owner = next((c.department for c in workspace.categories if c.path == actions.category), None)
+    if owner is not None and actions.department not in (None, owner):
+        message = f"category `{actions.category}` belongs to `{owner}`, not to `{actions.department}`"
+        yield (*on, "category"), message, "A ticket's category is one of its department."
+    for number, group in enumerate(rule.groups):
+        for index, condition in enumerate(group):
+            yield from _condition((*at, "groups", number, index), condition, known)
+
+
+def _condition(at: Location, condition: Condition, known: _Names) -> Iterator[Finding]:
+    references = (
+        ("store", "store", known.stores),
+        ("account", "account", known.accounts),
+    )
+    for name, kind, defined in references:
+        for index, value in enumerate(getattr(condition, name)):
+            yield from known.missing((*at, name, index), kind, value, defined)
+    for name in ("keywords", "subject"):
+        for index, keyword in enumerate(getattr(condition, name)):
+            yield from _keyword((*at, name, index), keyword)
+    if condition in (Condition(), Condition(negate=True)):
+        yield (
+            at,
+            "an empty condition",
+            "Name a field, or leave the group out: without groups a rule always applies.",
+        )
+
+
+def _keyword(at: Location, keyword: str) -> Iterator[Finding]:
+    if not any(unicodedata.category(character)[0] in "LN" for character in keyword):
+        yield at, f"`{keyword}` has no letter or digit", "A keyword is a word or a phrase."
+    elif len(keyword) > MAX_KEYWORD:
+        yield at, f"longer than {MAX_KEYWORD} characters", "Use the words that matter."
+    elif any("*" in word.rstrip("*") or word.endswith("**") for word in keyword.split()):
+        yield at, f"`{keyword}`: `*` stands only at the end of a word", "Write `drukark*`."
+
+
+def _accounts(workspace: Workspace, known: _Names) -> Iterator[Finding]:
+    for index, account in enumerate(workspace.accounts):
+        at = ("accounts", index)
+        yield from known.missing((*at, "store"), "store", account.store, known.stores)
+        yield from known.missing((*at, "department"), "department", account.department, known.departments)
+        if account.region is not None and not re.fullmatch(r"[A-Z]{2}", account.region):
+            yield (*at, "region"), f"`{account.region}` is no country", "Two capital letters: PL."
+        if account.address is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+", account.address):
+            yield (*at, "address"), f"`{account.address}` is no e-mail address", "Write name@domain."
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        # KeyError: not there. OSError: a folder of the zone database. ValueError: leads out of it.
+        return False
+    return True
+
+
+def _is_date(day: str) -> bool:
+    try:
+        return date.fromisoformat(day).isoformat() == day
+    except ValueError:
+        return False
