@@ -289,6 +289,21 @@ async def test_one_pulled_ticket_at_a_time_until_it_is_dealt_with(
         assert (await ann.post("/tickets/next")).json()["ticket"]["number"] == following
 
 
+async def test_a_reply_of_the_customer_does_not_let_the_agent_pull_another(desk: Desk) -> None:
+    first = ticket("support")
+    await desk.add(first, ticket("support"))
+    async with await desk.client("ann") as ann:
+        assert (await ann.post("/tickets/next")).json()["ticket"]["number"] == first.number
+        # As the router writes it: it knows nothing of pulls.
+        replied = msgspec.structs.replace(first, agent="ann", queue=None, status="open", messages=2)
+        async with desk.database.transaction() as connection:
+            await write(
+                connection,
+                Writes(tickets={(first.workspace, first.id): StoredTicket(replied, 3, False, GENESIS)}),
+            )
+        assert (await ann.post("/tickets/next")).json()["held"] == [first.number]
+
+
 async def test_concurrent_pulls_never_share_a_ticket_nor_pass_the_limit(desk: Desk) -> None:
     people = tuple(Agent(id=f"a{number:02}", name=f"Agent {number}") for number in range(20))
     crowd = Workspace(

@@ -66,6 +66,7 @@ ON CONFLICT DO NOTHING
 
 -- name: upsert_tickets
 -- New and changed tickets alike: the snapshot after the batch. A lower version never overwrites a higher one.
+-- What was pulled stays pulled as long as the same agent holds it.
 INSERT INTO tickets (workspace, ticket_id, number, version, customer_id, trust, channel, account, store, subject,
                      department, category, priority, status, agent, due_at, deadline, tags, refers_to, messages,
                      pulled, created_at, updated_at, audit_head)
@@ -85,7 +86,8 @@ ON CONFLICT (workspace, ticket_id) DO UPDATE SET
     version = excluded.version, trust = excluded.trust, department = excluded.department,
     category = excluded.category, priority = excluded.priority, status = excluded.status, agent = excluded.agent,
     due_at = excluded.due_at, deadline = excluded.deadline, tags = excluded.tags, messages = excluded.messages,
-    pulled = excluded.pulled, updated_at = excluded.updated_at, audit_head = excluded.audit_head
+    updated_at = excluded.updated_at, audit_head = excluded.audit_head,
+    pulled = excluded.pulled OR (tickets.pulled AND tickets.agent IS NOT DISTINCT FROM excluded.agent)
 WHERE tickets.version < excluded.version
 
 -- name: insert_refs
