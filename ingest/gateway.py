@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from litestar import Litestar, MediaType, Request, Response, get, options, post
+from litestar import Litestar, MediaType, Request, Response, get, post, route
 from litestar.datastructures import State
+from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 
 from contracts.errors import Poison, Refused, Transient
@@ -174,7 +175,7 @@ async def submit_form(request: GatewayRequest, form: str) -> Response[Any]:
     return Response({"receipt": reference}, status_code=202, headers=headers)
 
 
-@options("/forms/{form:str}/submissions", status_code=204)
+@route("/forms/{form:str}/submissions", http_method=[HttpMethod.OPTIONS], status_code=204)
 async def preflight(request: GatewayRequest, form: str) -> Response[None]:
     allowed = {
         "Access-Control-Allow-Methods": "POST",
