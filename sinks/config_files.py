@@ -1,213 +1,304 @@
-"""A workspace as a folder of YAML files: read with every error named at its place, written, and hashed.
-
-`workspace.yaml` holds the single settings; each other file of `FILES` is a list. A missing list file is an empty list.
-"""
+"""A workspace as a folder of YAML 1.2 files: read with every problem named by file, line, column and fix, and written back."""
 
 from __future__ import annotations
 
-import difflib
+import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
 
 from contracts.base import encode
-from contracts.ids import sha256_hex
-from contracts.workspace import (
-    Account,
-    Agent,
-    Calendar,
-    Category,
-    Department,
-    Node,
-    Rule,
-    SlaPolicy,
-    Store,
-    Workspace,
-)
-from sinks import config_checks
-from sinks.yaml_files import Document, Location, Unreadable, read
+from contracts.workspace import Workspace
 
-MAIN = "workspace.yaml"
+_MAX_FILE_BYTES = 1 << 20
+_CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")
+_WEEKDAYS = frozenset(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
 
-FILES: dict[str, tuple[str, type[Node]]] = {
-    "stores": ("stores.yaml", Store),
-    "calendars": ("calendars.yaml", Calendar),
-    "sla_policies": ("sla.yaml", SlaPolicy),
-    "departments": ("departments.yaml", Department),
-    "categories": ("categories.yaml", Category),
-    "agents": ("agents.yaml", Agent),
-    "rules": ("rules.yaml", Rule),
-    "accounts": ("accounts.yaml", Account),
+_FILES = {
+    "stores": "stores",
+    "departments": "departments",
+    "categories": "categories",
+    "agents": "agents",
+    "calendars": "calendars",
+    "sla_policies": "sla",
+    "rules": "rules",
+    "accounts": "accounts",
 }
-"""Part of the workspace -> its file and the type of its entries."""
+"""Field of the workspace -> file that `export` writes it to. Reading takes any file of the folder."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """One error of the files. Line and column count from 1; `fix` says what to do, as far as that is known."""
+    """One thing that is wrong. Lines and columns count from 1."""
 
     file: str
     line: int
     column: int
     message: str
-    fix: str = ""
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}" + (
-            f". {self.fix}" if self.fix else ""
-        )
+        return f"{self.file}:{self.line}:{self.column}: {self.message} ({self.fix})"
 
 
-class ConfigError(Exception):
-    """The files are no valid workspace. Its text has one line a problem, in the order of the files."""
+class ConfigError(ValueError):
+    """The folder is not a valid workspace. `problems` is never empty."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        self.problems = sorted(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
 
 
 def version(workspace: Workspace) -> str:
-    """16 hex digits that name this configuration: the same content has the same version, wherever it is written."""
-    return sha256_hex(encode(workspace))[:16]
+    """The name of this very configuration: 16 hex digits of the hash of its canonical bytes."""
+    return hashlib.sha256(encode(workspace)).hexdigest()[:16]
 
 
-def load_folder(path: Path) -> Workspace:
-    """The workspace in this folder. Raises `ConfigError` with every problem that could be found."""
-    reader = _Reader(Path(path))
-    workspace = reader.workspace()
-    if workspace is not None:
-        for location, message, fix in config_checks.check(workspace):
-            reader.add(location, message, fix)
-    if workspace is None or reader.problems:
-        raise ConfigError(reader.problems)
+def load_folder(folder: Path) -> Workspace:
+    """The workspace of a folder. Raises `ConfigError` with everything that is wrong."""
+    source = _Source()
+    for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
+        source.read(path)
+    if not source.values:
+        raise ConfigError(
+            [Problem(str(folder), 1, 1, "no YAML files here", "name a folder with workspace.yaml")]
+        )
+    try:
+        workspace = msgspec.convert(source.values, Workspace, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError([_of_validation(source, str(error))]) from None
+    problems = [source.problem(path, message, fix) for path, message, fix in _check(workspace)]
+    if problems:
+        raise ConfigError(problems)
     return workspace
 
 
-def export_folder(workspace: Workspace, path: Path) -> None:
-    """Writes files that `load_folder` reads back as the same workspace. Comments of older files are lost."""
-    path.mkdir(parents=True, exist_ok=True)
-    parts = msgspec.to_builtins(workspace)
-    single = {name: value for name, value in parts.items() if name not in FILES}
-    _dump(single, path / MAIN)
-    for part, (file, _) in FILES.items():
-        _dump(parts.get(part, []), path / file)
+def export_folder(workspace: Workspace, folder: Path) -> None:
+    """Writes the workspace as files that `load_folder` reads back to the same version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = msgspec.to_builtins(workspace)
+    for field, name in _FILES.items():
+        if field in values:
+            _dump({field: values.pop(field)}, folder / f"{name}.yaml")
+    _dump(values, folder / "workspace.yaml")
 
 
-def _dump(value: Any, path: Path) -> None:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # typed as its default, None
-    yaml.allow_unicode = True
-    with path.open("w", encoding="utf-8") as file:
-        yaml.dump(value, file)
+def _dump(values: dict[str, Any], path: Path) -> None:
+    text = StringIO()
+    _yaml().dump(values, text)
+    path.write_text(text.getvalue(), encoding="utf-8")
 
 
-_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
-_UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
-_STEP = re.compile(r"\.(?P<name>[\w]+)|\[(?P<index>\d+)\]")
+def _yaml() -> YAML:
+    # Round-trip mode constructs plain data only, and remembers where everything stood.
+    yaml = YAML(typ="rt", pure=True)
+    yaml.allow_duplicate_keys = False
+    yaml.width = 120
+    return yaml
 
 
-class _Reader:
-    """Reads the files, and keeps what is wrong with them."""
+class _Source:
+    """The files as plain values, and where each value stands."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._documents: dict[str, Document] = {}
-        self.problems: list[Problem] = []
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self._nodes: dict[str, tuple[str, Any, int, int]] = {}
 
-    def workspace(self) -> Workspace | None:
-        """The workspace as far as types go, or None."""
-        if not (self._folder / MAIN).is_file():
-            self.problems.append(
-                Problem(MAIN, 1, 1, f"no such file in {self._folder}", "Every workspace has one.")
+    def read(self, path: Path) -> None:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ConfigError([Problem(str(path), 1, 1, "over 1 MiB", "split it or shorten it")])
+        text = path.read_text(encoding="utf-8")
+        if alias := re.search(r"(?m)(?:^|[\s\[,:-])[&*]\w", text):
+            line = text.count("\n", 0, alias.start() + 1) + 1
+            raise ConfigError(
+                [Problem(str(path), line, 1, "anchors and aliases are not taken", "write it out")]
             )
-            return None
-        values = {part: self._entries(part) for part in FILES}
-        main = self._document(MAIN).value
-        if not isinstance(main, dict):
-            self.add((), "must be a mapping", "Write `slug: …` and `name: …`.")
-        if self.problems:
-            return None
-        for part in sorted(FILES.keys() & main.keys()):
-            self.add((part,), f"`{part}` does not belong here", f"Write it in {FILES[part][0]}.")
-        lists = {part: values[part] for part in FILES}
-        found: Workspace | None = self._convert(
-            {k: v for k, v in main.items() if k not in FILES}, Workspace, ()
-        )
-        if found is None or self.problems:
-            return None
-        return msgspec.structs.replace(found, **lists)
-
-    def add(self, location: Location, message: str, fix: str = "") -> None:
-        """A problem at this place of the workspace."""
-        file, inner = _file_of(location)
-        line, column = self._document(file).place(inner)
-        self.problems.append(Problem(file, line, column, message, fix))
-
-    def _document(self, file: str) -> Document:
-        if file not in self._documents:
-            self._documents[file] = Document()
-            if (self._folder / file).exists():
-                try:
-                    self._documents[file] = read(self._folder / file)
-                except Unreadable as error:
-                    self.problems.append(Problem(file, error.line, error.column, error.message, error.fix))
-        return self._documents[file]
-
-    def _entries(self, part: str) -> tuple[Any, ...]:
-        file, kind = FILES[part]
-        value = self._document(file).value
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            self.add((part,), "must be a list", "Begin each entry with `- `.")
-            return ()
-        return tuple(self._convert(entry, kind, (part, index)) for index, entry in enumerate(value))
-
-    def _convert(self, value: Any, kind: type[Node], location: Location) -> Any:
         try:
-            return msgspec.convert(value, type=kind)
-        except msgspec.ValidationError as error:
-            self._explain(str(error), kind, location)
-            return None
+            found = _yaml().load(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark
+            at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            raise ConfigError(
+                [Problem(str(path), *at, error.problem or "not YAML", "correct the syntax")]
+            ) from None
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(
+                [Problem(str(path), 1, 1, f"not readable: {error}", "correct the syntax")]
+            ) from None
+        if found is None:
+            return
+        if not isinstance(found, CommentedMap):
+            raise ConfigError([Problem(str(path), 1, 1, "not a mapping", "begin with a field and a colon")])
+        for field, value in found.items():
+            line, column = found.lc.key(field)
+            if field in self.values:
+                message = f"{field} is given twice"
+                raise ConfigError([Problem(str(path), line + 1, column + 1, message, "keep one of them")])
+            self.values[field] = _plain(value)
+            self._nodes[field] = (str(path), value, line + 1, column + 1)
 
-    def _explain(self, text: str, kind: type[Node], location: Location) -> None:
-        at = _AT.search(text)
-        steps = _STEP.finditer(at["path"] if at else "")
-        inner = tuple(int(step["index"]) if step["index"] else step["name"] for step in steps)
-        message = _AT.sub("", text)
-        if unknown := _UNKNOWN.search(message):
-            name = unknown["name"]
-            self.add((*location, *inner, name), f"unknown key `{name}`", _suggestion(name, kind, inner))
-        else:
-            self.add((*location, *inner), message[0].lower() + message[1:])
+    def problem(self, path: tuple[str | int, ...], message: str, fix: str) -> Problem:
+        """At the deepest place of the path that exists."""
+        file, node, line, column = self._nodes.get(str(path[0]), ("workspace.yaml", None, 1, 1))
+        for step in path[1:]:
+            try:
+                at = node.lc.key(step) if isinstance(step, str) else node.lc.item(step)
+                node = node[step]
+            except (AttributeError, KeyError, IndexError, TypeError):
+                break
+            line, column = at[0] + 1, at[1] + 1
+        return Problem(file, line, column, message, fix)
 
 
-def _file_of(location: Location) -> tuple[str, Location]:
-    if location and location[0] in FILES and len(location) > 1:
-        return FILES[str(location[0])][0], location[1:]
-    if location and location[0] in FILES:
-        return FILES[str(location[0])][0], ()
-    return MAIN, location
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return str(value)
+    return value
 
 
-def _suggestion(name: str, kind: type[Node], inner: Location) -> str:
-    """The nearest known key, else all of them."""
-    known = _fields(kind, inner)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean `{close[0]}`?" if close else f"Known keys: {', '.join(known)}."
+_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`")
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
 
 
-def _fields(kind: type[Node], inner: Location) -> list[str]:
-    """The keys of the struct that lies at `inner` inside `kind`."""
-    found: msgspec.inspect.Type = msgspec.inspect.type_info(kind)
-    for step in inner:
-        if isinstance(found, msgspec.inspect.StructType):
-            found = next(field.type for field in found.fields if field.encode_name == step)
-        elif isinstance(found, msgspec.inspect.VarTupleType):
-            found = found.item_type
-    return [f.encode_name for f in found.fields] if isinstance(found, msgspec.inspect.StructType) else []
+def _of_validation(source: _Source, text: str) -> Problem:
+    """msgspec's message with its path turned into a place."""
+    match = _PATH.search(text)
+    path: list[str | int] = []
+    for name, index in _STEP.findall(match["path"] if match else ""):
+        path.append(name or (int(index) if index else ""))
+    message = text[: match.start()] if match else text
+    fix = (
+        "remove it or correct its name"
+        if "unknown field" in message
+        else "see contracts/schemas/workspace.schema.json"
+    )
+    unknown = re.search(r"unknown field `(\w+)`", message)
+    if unknown:
+        path.append(unknown[1])
+    return source.problem(tuple(path) or ("slug",), message, fix)
+
+
+class _Finding(NamedTuple):
+    path: tuple[str | int, ...]
+    message: str
+    fix: str
+
+
+def _check(workspace: Workspace) -> Iterator[_Finding]:
+    """What types cannot say: unique ids, references, clocks, zones."""
+    yield from _duplicates(workspace)
+    yield from _references(workspace)
+    for index, calendar in enumerate(workspace.calendars):
+        at = ("calendars", index)
+        if not _is_zone(calendar.zone):
+            yield _Finding(
+                (*at, "zone"), f"unknown time zone {calendar.zone!r}", "use an IANA name: Europe/Warsaw"
+            )
+        for field in ("hours", "overrides"):
+            for day, spans in getattr(calendar, field).items():
+                if field == "hours" and day not in _WEEKDAYS:
+                    yield _Finding((*at, field, day), f"{day!r} is no weekday", "use mon … sun")
+                if field == "overrides" and not _is_date(day):
+                    yield _Finding((*at, field, day), f"{day!r} is no date", "use YYYY-MM-DD")
+                for number, span in enumerate(spans):
+                    if not all(_CLOCK.match(clock) for clock in span):
+                        yield _Finding((*at, field, day, number), f"{list(span)} are no times", 'use "08:00"')
+        for number, day in enumerate(calendar.holidays):
+            if not _is_date(day):
+                yield _Finding((*at, "holidays", number), f"{day!r} is no date", "use YYYY-MM-DD")
+        if not any(calendar.hours.values()):
+            yield _Finding((*at, "hours"), "never open", "give at least one interval")
+    for index, rule in enumerate(workspace.rules):
+        for keyword in (k for group in rule.groups for c in group for k in (*c.keywords, *c.subject)):
+            if not keyword.strip(" *") or len(keyword) > 100:
+                yield _Finding(("rules", index), f"keyword {keyword!r}", "use 1 to 100 letters")
+
+
+def _duplicates(workspace: Workspace) -> Iterator[_Finding]:
+    named = (
+        ("stores", "id"),
+        ("calendars", "id"),
+        ("sla_policies", "id"),
+        ("departments", "id"),
+        ("agents", "id"),
+        ("rules", "id"),
+        ("categories", "path"),
+    )
+    for field, key in named:
+        seen: set[str] = set()
+        for index, item in enumerate(getattr(workspace, field)):
+            name = getattr(item, key).casefold()
+            if name in seen:
+                yield _Finding(
+                    (field, index, key), f"{getattr(item, key)!r} is there already", "choose another"
+                )
+            seen.add(name)
+    doors: set[tuple[str, str]] = set()
+    for index, account in enumerate(workspace.accounts):
+        if (account.channel, account.id) in doors:
+            yield _Finding(("accounts", index, "id"), f"{account.id!r} is there already", "choose another")
+        doors.add((account.channel, account.id))
+
+
+def _references(workspace: Workspace) -> Iterator[_Finding]:
+    stores = {s.id for s in workspace.stores}
+    calendars = {c.id for c in workspace.calendars}
+    policies = {p.id for p in workspace.sla_policies}
+    agents = {a.id for a in workspace.agents}
+    departments = {d.id for d in workspace.departments} | {workspace.default_department}
+    categories = {c.path for c in workspace.categories}
+    for index, department in enumerate(workspace.departments):
+        at = ("departments", index)
+        yield from _known((*at, "calendar"), department.calendar, calendars)
+        yield from _known((*at, "sla"), department.sla, policies)
+        for number, member in enumerate(department.members):
+            yield from _known((*at, "members", number), member, agents)
+    for index, category in enumerate(workspace.categories):
+        yield from _known(("categories", index, "department"), category.department, departments)
+        for number, member in enumerate(category.members or ()):
+            yield from _known(("categories", index, "members", number), member, agents)
+    for index, rule in enumerate(workspace.rules):
+        at = ("rules", index, "actions")
+        yield from _known((*at, "department"), rule.actions.department, departments)
+        yield from _known((*at, "category"), rule.actions.category, categories)
+        yield from _known((*at, "assign"), rule.actions.assign, agents | {"nobody"})
+    for index, account in enumerate(workspace.accounts):
+        yield from _known(("accounts", index, "store"), account.store, stores)
+        yield from _known(("accounts", index, "department"), account.department, departments)
+
+
+def _known(path: tuple[str | int, ...], value: str | None, known: set[str]) -> Iterator[_Finding]:
+    if value is not None and value not in known:
+        yield _Finding(path, f"{value!r} is not defined", f"one of: {', '.join(sorted(known)) or 'none yet'}")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
