@@ -1,134 +1,32 @@
-"""The desk over real HTTP on real Postgres: who sees what, who gets which ticket, and what a change leaves behind."""
+"""The desk over real HTTP on real Postgres: who sees what, and how it is shown."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import httpx
 import msgspec
 import pytest
 
 from contracts.base import encode
-from contracts.ids import message_id, ticket_id, workspace_id
+from contracts.ids import message_id, workspace_id
 from contracts.inbound import Handle, InboundMessage, Sender
-from contracts.ticket import Deadline, Ticket, TicketEvent
-from contracts.workspace import Agent, Category, Department, Workspace
+from contracts.ticket import Ticket
+from contracts.workspace import Agent, Workspace
 from desk.auth import create_key
-from desk.service import DeskService
-from runtime.postgres import Database
-from runtime.settings import Settings
-from sinks.audit import GENESIS, entry_hash
-from sinks.postgres.config_store import ConfigStore
 from sinks.postgres.key_store import KeyStore
-from sinks.postgres.rows import StoredTicket
-from sinks.postgres.ticket_store import AuditRow, MessageRow, Writes
+from sinks.postgres.ticket_store import MessageRow, Writes
 from sinks.postgres.ticket_writes import write
+from tests.support.desk import NOON, SHOP, Desk, numbers, running_desk, ticket
 from tests.support.system import Dsns
-
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SHOP = Workspace(
-    slug="shop",
-    name="Shop",
-    departments=(
-        Department(id="support", name="Support", calendar="std", sla="std", members=("ann", "cem")),
-        Department(id="returns", name="Returns", calendar="std", sla="std", members=("ann", "ben")),
-    ),
-    categories=(
-        Category(path="Printers", department="support", members=("ann",)),
-        Category(path="Invoices", department="support", members=("cem",)),
-    ),
-    agents=(
-        Agent(id="ann", name="Ann"),
-        Agent(id="ben", name="Ben"),
-        Agent(id="cem", name="Cem"),
-        Agent(id="lea", name="Lea", role="lead"),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A running desk, and the way round it for tests: the store itself."""
-
-    database: Database
-    url: str
-
-    async def client(self, agent: str, role: Any = "agent", config: Workspace = SHOP) -> httpx.AsyncClient:
-        key = await create_key(self.database, workspace_id(config.slug), agent, role)
-        return httpx.AsyncClient(
-            base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
-        )
-
-    async def configure(self, config: Workspace, version: str = "v1") -> None:
-        await ConfigStore(self.database).apply(config, version, by="test", effective_from=NOON)
-
-    async def rows(self, query: Any, parameters: Any = None) -> list[Any]:
-        return await self.database.fetch([], query, parameters)
-
-    async def add(self, *tickets: Ticket) -> None:
-        """Stores tickets as the router leaves them: version 1, with the first row of the trail."""
-        writes = Writes()
-        for ticket in tickets:
-            key = (ticket.workspace, ticket.id)
-            head = entry_hash(GENESIS, ticket.id, 1, NOON, "router", "created", b"{}")
-            writes.tickets[key] = StoredTicket(ticket, 1, False, head)
-            writes.audit.append(AuditRow(*key, 1, NOON, "router", "created", "{}", head))
-        async with self.database.transaction() as connection:
-            await write(connection, writes)
-
-
-_numbers = itertools.count(1001)
-
-
-def ticket(department: str, *, due: timedelta | None = timedelta(hours=3), **changes: Any) -> Ticket:
-    number = next(_numbers)
-    workspace = workspace_id(changes.pop("slug", SHOP.slug))
-    opened = message_id(workspace, "webform", "contact", str(number))
-    deadline = due and Deadline(due_at=NOON + due, started_at=NOON, target_seconds=10800, calendar="std")
-    return Ticket(
-        **{
-            "id": ticket_id(workspace, opened),
-            "number": number,
-            "workspace": workspace,
-            "customer": UUID(int=number),
-            "trust": "claimed",
-            "channel": "webform",
-            "account": "contact",
-            "department": department,
-            "queue": department,
-            "priority": "medium",
-            "status": "new",
-            "deadline": deadline,
-            "messages": 1,
-            "created_at": NOON,
-            "updated_at": NOON,
-            **changes,
-        }
-    )
 
 
 @pytest.fixture
 async def desk(database: Dsns) -> AsyncIterator[Desk]:
-    settings = Settings(postgres=database.app, workspace="shop", desk_port=0)
-    service = DeskService(settings)
-    running = asyncio.create_task(service.run())
-    async with Database(database.system) as system:
-        desk = Desk(system, f"http://127.0.0.1:{await service.port()}")
-        await desk.configure(SHOP)
+    async with running_desk(database) as desk:
         yield desk
-        await service.stop()
-        await running
-
-
-def numbers(response: httpx.Response) -> list[int]:
-    assert response.status_code == 200, response.text
-    return [item["ticket"]["number"] for item in response.json()["tickets"]]
 
 
 async def test_a_key_that_is_missing_wrong_or_revoked_opens_nothing(desk: Desk) -> None:
@@ -248,131 +146,6 @@ async def test_the_list_is_ordered_filtered_and_pages_stay_put_while_tickets_arr
         assert walked == [wanted.number for wanted in expected]
         refused = await cem.get("/tickets", params={"cursor": "bm9uc2Vuc2U"})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "cursor")
-
-
-async def test_pull_gives_the_earliest_deadline_among_the_agents_categories(desk: Desk) -> None:
-    t1 = ticket("support", category="Printers", due=timedelta(hours=5))
-    t2 = ticket("support", category="Invoices", due=timedelta(hours=1))
-    t3 = ticket("support", category="Printers", due=timedelta(minutes=30), agent="cem", queue=None)
-    t4 = ticket("support", category="Printers", due=timedelta(hours=9))
-    t5 = ticket("support", due=timedelta(minutes=5), status="waiting")
-    await desk.add(t1, t2, t3, t4, t5)
-    async with await desk.client("ann") as ann, await desk.client("ben") as ben:
-        assert (await ben.post("/tickets/next")).status_code == 204
-        pulled = await ann.post("/tickets/next")
-        assert pulled.json()["ticket"]["number"] == t1.number
-        assert (pulled.json()["ticket"]["agent"], pulled.json()["ticket"]["status"]) == ("ann", "open")
-        assert "queue" not in pulled.json()["ticket"]
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("status", {"status": "solved"}),
-        ("status", {"status": "waiting"}),
-        ("assign", {"agent": "cem"}),
-        ("assign", {"agent": None}),
-    ],
-)
-async def test_one_pulled_ticket_at_a_time_until_it_is_dealt_with(
-    desk: Desk, path: str, body: dict[str, Any]
-) -> None:
-    first, second = ticket("support"), ticket("support", due=timedelta(hours=4))
-    await desk.add(first, second, ticket("support", agent="ann", queue=None, status="open"))
-    async with await desk.client("ann") as ann:
-        assert (await ann.post("/tickets/next")).json()["ticket"]["number"] == first.number
-        refused = await ann.post("/tickets/next")
-        assert (refused.status_code, refused.json()["held"]) == (409, [first.number])
-        assert (await ann.get("/agents/me")).json()["pulled"] == [first.number]
-        assert (await ann.post(f"/tickets/{first.number}/{path}", json=body)).status_code == 200
-        following = first.number if body == {"agent": None} else second.number
-        assert (await ann.post("/tickets/next")).json()["ticket"]["number"] == following
-
-
-async def test_a_reply_of_the_customer_does_not_let_the_agent_pull_another(desk: Desk) -> None:
-    first = ticket("support")
-    await desk.add(first, ticket("support"))
-    async with await desk.client("ann") as ann:
-        assert (await ann.post("/tickets/next")).json()["ticket"]["number"] == first.number
-        # As the router writes it: it knows nothing of pulls.
-        replied = msgspec.structs.replace(first, agent="ann", queue=None, status="open", messages=2)
-        async with desk.database.transaction() as connection:
-            await write(
-                connection,
-                Writes(tickets={(first.workspace, first.id): StoredTicket(replied, 3, False, GENESIS)}),
-            )
-        assert (await ann.post("/tickets/next")).json()["held"] == [first.number]
-
-
-async def test_concurrent_pulls_never_share_a_ticket_nor_pass_the_limit(desk: Desk) -> None:
-    people = tuple(Agent(id=f"a{number:02}", name=f"Agent {number}") for number in range(20))
-    crowd = Workspace(
-        slug="shop",
-        name="Shop",
-        agents=people,
-        pull_limit=10,
-        departments=(
-            Department(
-                id="support", name="S", calendar="std", sla="std", members=tuple(a.id for a in people)
-            ),
-        ),
-    )
-    await desk.configure(crowd, "v2")
-    waiting = [ticket("support", due=timedelta(minutes=minute)) for minute in range(200)]
-    await desk.add(*waiting)
-    clients = [await desk.client(agent.id) for agent in people]
-    try:
-        answers = await asyncio.gather(*(client.post("/tickets/next") for client in clients * 10))
-        assert {answer.status_code for answer in answers} == {200}
-        assert {answer.json()["ticket"]["number"] for answer in answers} == {each.number for each in waiting}
-        await desk.add(ticket("support"))
-        more = await asyncio.gather(*(client.post("/tickets/next") for client in clients))
-        assert {answer.status_code for answer in more} == {409}
-    finally:
-        for client in clients:
-            await client.aclose()
-    held = await desk.rows("SELECT count(*) FROM tickets WHERE agent IS NOT NULL GROUP BY agent")
-    assert held == [(10,)] * 20
-
-
-async def test_every_change_leaves_a_version_an_audit_row_and_an_event(desk: Desk) -> None:
-    opened = ticket("support")
-    await desk.add(opened)
-    path = f"/tickets/{opened.number}"
-    async with await desk.client("ann") as ann:
-        await ann.post(f"{path}/assign", json={"agent": "ann"})
-        await ann.post(f"{path}/status", json={"status": "waiting"})
-        unchanged = await ann.post(f"{path}/status", json={"status": "waiting"})
-        assert unchanged.headers["ETag"] == '"3"'
-        await asyncio.gather(*(ann.post(f"{path}/status", json={"status": s}) for s in ("open", "solved")))
-        read = (await ann.get(path)).json()
-    assert [entry["version"] for entry in read["audit"]] == [1, 2, 3, 4, 5]
-    assert [entry["actor"] for entry in read["audit"]] == ["router"] + ["agent:ann"] * 4
-    assert read["audit"][1]["detail"] == {"agent": [None, "ann"]}
-    outbox = await desk.rows("SELECT payload FROM outbox ORDER BY seq")
-    events = [msgspec.json.decode(payload, type=TicketEvent) for (payload,) in outbox]
-    assert [(event.version, event.change) for event in events[:2]] == [(2, "assigned"), (3, "status_changed")]
-    assert [event.version for event in events] == [2, 3, 4, 5]
-    assert events[-1].ticket.status == read["ticket"]["status"]
-    chain = GENESIS
-    for version, at, actor, action, detail, stored in await desk.rows(
-        "SELECT version, at, actor, action, detail::text, hash FROM audit ORDER BY version"
-    ):
-        chain = entry_hash(chain, opened.id, version, at, actor, action, detail.encode())
-        assert chain == stored
-    assert await desk.rows("SELECT audit_head, version FROM tickets") == [(chain, 5)]
-
-
-async def test_a_lost_update_is_refused(desk: Desk) -> None:
-    opened = ticket("support")
-    await desk.add(opened)
-    path = f"/tickets/{opened.number}"
-    async with await desk.client("ann") as ann:
-        etag = (await ann.get(path)).headers["ETag"]
-        first = await ann.post(f"{path}/status", json={"status": "open"}, headers={"If-Match": etag})
-        second = await ann.post(f"{path}/status", json={"status": "solved"}, headers={"If-Match": etag})
-        assert (first.status_code, second.status_code) == (200, 412)
-        assert (await ann.get(path)).json()["ticket"]["status"] == "open"
 
 
 async def test_requests_of_the_wrong_shape_name_the_field(desk: Desk) -> None:
