@@ -86,6 +86,13 @@ class Intake:
                 metrics.source_delay.labels(channel.name).observe(max(0.0, delay))
         return Receipt(tuple(m.message_id for m in messages), "accepted", spooled)
 
+    async def park(self, channel: Channel, raw: Raw, reason: str, detail: str = "") -> Receipt:
+        """Keeps bytes for a person to look at: what a door cannot hand on and nobody is there to send again.
+
+        Raises `Transient` when they could not be stored.
+        """
+        return await self._hold(channel, raw, reason, detail, "parked")
+
     async def drain(self) -> None:
         """Empties the spool into Kafka, in order, as far as Kafka takes it. Called again and again by the door."""
         while self._spool is not None:

@@ -1,0 +1,155 @@
+"""Mail by IMAP: each folder from the last UID on, acknowledged by Kafka before its cursor moves; pushed by IDLE, and looked
+at every `poll_seconds` whatever IDLE says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import structlog
+
+from contracts.errors import Refused, Transient
+from contracts.ids import workspace_id
+from contracts.workspace import Account
+from ingest.channel import Channel, Raw, channels
+from ingest.imap_session import ImapSession, Mail, connect
+from ingest.polling import Parts, PollingService, Reader, alive
+from runtime import metrics, trace
+from runtime.failpoints import failpoint
+from runtime.settings import Mailbox
+from sinks.postgres.cursor_store import Cursor, Lease, Source
+
+_CHANNEL = "email"
+_UIDS_AT_ONCE = 50
+_BYTES_AT_ONCE = 8 << 20
+_IDLE_SECONDS = 9 * 60
+_SHOWN_OF_TOO_LARGE = 128 * 1024
+_TRIES = 3
+
+log = structlog.get_logger(__name__)
+
+
+class MailService(PollingService):
+    """All folders of all configured mailboxes."""
+
+    channel = _CHANNEL
+
+    def readers(self, parts: Parts) -> Sequence[Reader]:
+        channel = channels()[_CHANNEL]
+        return [
+            FolderReader(parts, channel, mailbox, folder)
+            for mailbox in parts.settings.mailboxes
+            for folder in mailbox.folders
+        ]
+
+
+class FolderReader(Reader):
+    """One folder of one mailbox."""
+
+    def __init__(self, parts: Parts, channel: Channel, mailbox: Mailbox, folder: str) -> None:
+        self.source = Source(workspace_id(mailbox.workspace), _CHANNEL, mailbox.account, folder)
+        self._parts = parts
+        self._channel = channel
+        self._mailbox = mailbox
+        self._unread: dict[int, int] = {}
+
+    async def read(self, held: Lease) -> None:
+        account = self._account()
+        async with connect(self._mailbox) as session:
+            epoch = await session.select(self.source.folder)
+            cursor = await self._parts.cursors.read(self.source)
+            if cursor.epoch != epoch:
+                self._report_change(cursor)
+                cursor = Cursor(epoch, 0)
+            while True:
+                cursor = await self._take_new(session, cursor, account)
+                await held.check()
+                alive(self.source)
+                await session.wait(min(self._parts.settings.poll_seconds, _IDLE_SECONDS))
+
+    def _account(self) -> Account:
+        found = self._parts.accounts.find(_CHANNEL, f"{self._mailbox.workspace}:{self._mailbox.account}")
+        if found is None:
+            raise Transient(f"no e-mail account {self._mailbox.account!r} in the configuration")
+        return found[1]
+
+    def _report_change(self, cursor: Cursor) -> None:
+        """The folder was made anew: its mails are read again, and known ones are duplicates."""
+        if cursor.epoch:
+            metrics.imap_uidvalidity_changes.labels(self.source.account).inc()
+            log.warning("uidvalidity changed", account=self.source.account)
+
+    async def _take_new(self, session: ImapSession, cursor: Cursor, account: Account) -> Cursor:
+        while uids := await session.newer_than(cursor.position):
+            metrics.imap_backlog.labels(self.source.account).set(len(uids))
+            chunk = uids[:_UIDS_AT_ONCE]
+            for group in _groups(await session.sizes(chunk), self._channel.limits.body):
+                await self._take(session, group, account)
+                failpoint("imap.after_produce")
+                cursor = await self._save(cursor.epoch, max(group))
+            cursor = await self._save(cursor.epoch, chunk[-1])
+        metrics.imap_backlog.labels(self.source.account).set(0)
+        return cursor
+
+    async def _save(self, epoch: int, uid: int) -> Cursor:
+        cursor = Cursor(epoch, uid)
+        await self._parts.cursors.save(self.source, cursor)
+        return cursor
+
+    async def _take(self, session: ImapSession, group: dict[int, int], account: Account) -> None:
+        """Returns when every mail of the group is acknowledged, or is no longer in the folder."""
+        too_large = max(group.values()) > self._channel.limits.body
+        mails = await session.fetch(list(group), _SHOWN_OF_TOO_LARGE if too_large else None)
+        missing = set(group) - {mail.uid for mail in mails}
+        if missing:
+            mails += self._given_up(await session.present(sorted(missing)))
+        reason = "too_large" if too_large else "unfetchable"
+        await asyncio.gather(
+            *(
+                self._accept(mail, account, reason if too_large or mail.uid in missing else None)
+                for mail in mails
+            )
+        )
+
+    def _given_up(self, uids: set[int]) -> list[Mail]:
+        """Mails that are there but do not come: tried again on a new connection, then parked by their UID, so that they
+        do not block the next one."""
+        for uid in uids:
+            self._unread[uid] = self._unread.get(uid, 0) + 1
+        if any(self._unread[uid] < _TRIES for uid in uids):
+            raise Transient("imap: a mail did not come")
+        return [Mail(uid, f"{self.source.folder} UID {uid}".encode(), None) for uid in sorted(uids)]
+
+    async def _accept(self, mail: Mail, account: Account, held_for: str | None) -> None:
+        raw = Raw(
+            body=mail.body,
+            workspace=self.source.workspace,
+            account=self.source.account,
+            received_at=self._parts.clock.now(),
+            content_type="message/rfc822",
+            store=account.store,
+            region=account.region,
+            server_at=mail.arrived,
+            trace=trace.new(),
+            options={"address": account.address} if account.address else {},
+        )
+        if held_for:
+            await self._parts.intake.park(self._channel, raw, held_for)
+            return
+        try:
+            await self._parts.intake.accept(self._channel, raw)
+        except Refused as error:
+            # Nobody there to correct it: kept for a person to look at.
+            await self._parts.intake.park(self._channel, raw, error.reason, error.detail)
+
+
+def _groups(sizes: dict[int, int], limit: int) -> Iterator[dict[int, int]]:
+    """In UID order, few bytes at once; a mail over the limit comes alone."""
+    group: dict[int, int] = {}
+    for uid, size in sorted(sizes.items()):
+        if group and (sum(group.values()) + size > _BYTES_AT_ONCE or size > limit):
+            yield group
+            group = {}
+        group[uid] = size
+    if group:
+        yield group

@@ -1,0 +1,125 @@
+"""What fetches from elsewhere: one reader a source, kept alive by leases and back-off. The cursor moves only after Kafka's
+acknowledgement, so a source that is read twice costs duplicates, never messages."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import structlog
+
+from contracts.errors import Transient
+from ingest.accounts import Accounts
+from ingest.intake import Intake
+from runtime import metrics
+from runtime.clock import Clock
+from runtime.health import Health
+from runtime.kafka import Producer
+from runtime.postgres import Database
+from runtime.settings import Settings
+from sinks.archive import Archive
+from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+from sinks.postgres.cursor_store import CursorStore, Lease, Source, lease
+
+_LOOK_AGAIN_SECONDS = 3.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class Parts:
+    """What every reader holds. No spool: what is not acknowledged stays at the source."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock(settings.clock)
+        self.database = Database(settings.postgres)
+        self.producer = Producer(settings.kafka)
+        self.intake = Intake(self.producer, Archive(settings.archive), None, self.clock)
+        self.accounts = Accounts(settings, WorkspaceCache(ConfigStore(self.database), self.clock))
+        self.cursors = CursorStore(self.database)
+
+
+class Reader(ABC):
+    """Reads one source."""
+
+    source: Source
+
+    @abstractmethod
+    async def read(self, held: Lease) -> None:
+        """For ever. Raises `Transient` or `OSError` when the source must be connected to again."""
+
+
+class PollingService(ABC):
+    """A process that runs its readers side by side. Ready means that the configuration is known."""
+
+    channel: ClassVar[str]
+
+    def __init__(self, settings: Settings) -> None:
+        self._parts = Parts(settings)
+        self._stopping = asyncio.Event()
+
+    @abstractmethod
+    def readers(self, parts: Parts) -> Sequence[Reader]:
+        """One for each configured source."""
+
+    def report(self, health: Health) -> None:
+        async def accounts() -> None:
+            if not self._parts.accounts.loaded:
+                raise RuntimeError("no configuration yet")
+
+        health.ready_checks["accounts"] = accounts
+
+    async def run(self) -> None:
+        """Until `stop`; ends with the error of a reader that failed for a reason nobody named."""
+        parts = self._parts
+        async with parts.database:
+            await parts.producer.start()
+            work = [keep_reading(reader, parts.settings.postgres) for reader in self.readers(parts)]
+            tasks = [asyncio.create_task(each) for each in (parts.accounts.keep_fresh(), *work)]
+            stopped = asyncio.create_task(self._stopping.wait())
+            try:
+                done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in (*tasks, stopped):
+                    task.cancel()
+                await asyncio.gather(*tasks, stopped, return_exceptions=True)
+                await parts.producer.stop()
+
+    async def stop(self) -> None:
+        """What is under way stays at its source, unacknowledged."""
+        self._stopping.set()
+
+
+async def keep_reading(reader: Reader, dsn: str) -> None:
+    """For ever: takes the lease, reads, and begins again after a pause that grows with failures in a row."""
+    channel, account = reader.source.channel, reader.source.account
+    pause = _FIRST_PAUSE
+    while True:
+        began = time.monotonic()
+        try:
+            async with lease(dsn, reader.source) as held:
+                if held is None:
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                    continue
+                await reader.read(held)
+        except (Transient, OSError) as error:
+            metrics.connector_up.labels(channel, account).set(0)
+            metrics.connector_reconnects.labels(channel, account, type(error).__name__).inc()
+            log.warning("source lost", channel=channel, account=account, error=str(error))
+        if time.monotonic() - began > _LONGEST_PAUSE:
+            pause = _FIRST_PAUSE
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def alive(source: Source) -> None:
+    """To be called whenever a source has answered."""
+    metrics.connector_up.labels(source.channel, source.account).set(1)
+    metrics.connector_last_success.labels(source.channel, source.account).set_to_current_time()
