@@ -34,23 +34,25 @@ class WorkingHours:
 
     def segments(self, start: datetime) -> Iterator[Segment]:
         """The stretches of working time from `start` on, in order; ends after three years."""
-        start = start.astimezone(UTC)
-        day = start.astimezone(self._zone).date() - timedelta(days=1)
-        # A day before: an interval may reach past midnight.
+        at = start.astimezone(UTC)
+        # From the day before: an interval may reach past midnight, and into the next day's own hours.
+        day = at.astimezone(self._zone).date() - timedelta(days=1)
         for _ in range(_HORIZON_DAYS):
             for opens, closes in self._day(day):
-                if closes > start:
-                    yield Segment(start=max(opens, start), end=closes)
+                if closes > at:
+                    yield Segment(start=max(opens, at), end=closes)
+                    at = closes
             day += timedelta(days=1)
 
     def segments_before(self, end: datetime) -> Iterator[Segment]:
         """The stretches of working time before `end`, newest first."""
-        end = end.astimezone(UTC)
-        day = end.astimezone(self._zone).date() + timedelta(days=1)
+        at = end.astimezone(UTC)
+        day = at.astimezone(self._zone).date() + timedelta(days=1)
         for _ in range(_HORIZON_DAYS):
             for opens, closes in reversed(self._day(day)):
-                if opens < end:
-                    yield Segment(start=opens, end=min(closes, end))
+                if opens < at:
+                    yield Segment(start=opens, end=min(closes, at))
+                    at = opens
             day -= timedelta(days=1)
 
     def is_open(self, at: datetime) -> bool:

@@ -27,28 +27,36 @@ def continuation(message: InboundMessage, facts: Facts, rules: RuleSet, now: dat
         named = facts.by_ref.get((message.workspace, "chat", chat_key(message)), ())
         found = [facts.tickets[ticket] for ticket in named if ticket in facts.tickets]
         return _newest(found, rules, now, "chat")
+    refused: TicketFacts | None = None
     for reference in reversed(message.reply_to):
         named = facts.by_ref.get((message.workspace, "mail", reference), ())
         found = [facts.tickets[ticket] for ticket in named if ticket in facts.tickets]
-        if not found:
-            continue
         joinable = [ticket for ticket in found if _takes_part(message, ticket)]
         if joinable:
             return _newest(joinable, rules, now, "mail.reference")
-        return Continuation(None, found[-1].ticket.id, "mail.not_a_participant")
-    return Continuation()
+        refused = refused or (_last(found) if found else None)
+    if refused is None:
+        return Continuation()
+    failed = message.sender.authentication == "fail"
+    return Continuation(
+        None, refused.ticket.id, "mail.authentication_failed" if failed else "mail.not_a_participant"
+    )
 
 
 def _newest(found: Sequence[TicketFacts], rules: RuleSet, now: datetime, reason: str) -> Continuation:
     if not found:
         return Continuation()
-    newest = max(found, key=lambda facts: (facts.ticket.created_at, facts.ticket.number))
+    newest = _last(found)
     if newest.ticket.status != "solved":
         return Continuation(newest, None, reason)
     window = timedelta(days=rules.workspace.reopen_days)
     if now - newest.ticket.updated_at <= window:
         return Continuation(newest, None, f"{reason}.reopened")
     return Continuation(None, newest.ticket.id, f"{reason}.too_old")
+
+
+def _last(found: Sequence[TicketFacts]) -> TicketFacts:
+    return max(found, key=lambda facts: (facts.ticket.created_at, facts.ticket.number))
 
 
 def _takes_part(message: InboundMessage, facts: TicketFacts) -> bool:

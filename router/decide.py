@@ -13,11 +13,12 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.ticket import Deadline, Priority, Ticket
 from router import assign as assignment
-from router import categorise, conditions, continuity, prioritise
+from router import categorise, continuity, prioritise
 from router import rules as rule_engine
 from router.assign import Candidates
+from router.calendars import NeverOpen
 from router.deadlines import due, starts_at
-from router.facts import Facts, Placement, Plan, Ref, RotationKey, Staff, chat_key
+from router.facts import Facts, Placement, Plan, Ref, RotationKey, Staff, TicketFacts, chat_key
 from router.ruleset import RuleSet
 
 NOBODY = "nobody"
@@ -26,10 +27,11 @@ NOBODY = "nobody"
 def place(
     resolved: ResolvedMessage, message: InboundMessage, facts: Facts, rules: RuleSet, now: datetime
 ) -> Placement:
-    """The ticket that the message opens or joins. Raises `router.calendars.NeverOpen` for a calendar without hours."""
+    """The ticket that the message opens or joins."""
     found = continuity.continuation(message, facts, rules, now)
-    subject = conditions.subject_of(resolved, message, rules)
-    verdict = rule_engine.run(subject, rules, opens=found.joins is None)
+    verdict = rule_engine.run(
+        rules.subject(message, resolved.customer.trust), rules, opens=found.joins is None
+    )
     record: dict[str, Any] = {
         "rule_set": rules.version,
         "now": now.isoformat(),
@@ -37,8 +39,9 @@ def place(
         "rules": verdict.matched,
     }
     if found.joins is not None:
-        record["continuity"]["ticket"] = str(found.joins.ticket.id)
-        return _join(resolved, message, found.joins.ticket, found.joins.version, record, now)
+        joined = found.joins.ticket
+        record["continuity"] |= {"ticket": str(joined.id), "status": joined.status}
+        return _join(resolved, message, found.joins, verdict.tags, record, now)
     placed = categorise.place(message, verdict, rules)
     priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
     deadline = _deadline(message, placed.department, priority, rules)
@@ -46,10 +49,11 @@ def place(
         "department": {"value": placed.department, "reason": placed.reason},
         "category": {"value": placed.category, "reason": placed.category_reason},
         "priority": {"value": priority, "candidates": candidates},
-        "deadline": msgspec.to_builtins(deadline) if deadline else None,
+        "deadline": msgspec.to_builtins(deadline),
         "customer": {"trust": resolved.customer.trust, "matched_by": resolved.customer.matched_by},
     }
-    account = rules.account(message.channel, message.account)
+    if found.refers_to is not None:
+        record["continuity"]["refers_to"] = str(found.refers_to)
     ticket = Ticket(
         id=ids.ticket_id(message.workspace, message.message_id),
         number=0,
@@ -58,7 +62,7 @@ def place(
         trust=resolved.customer.trust,
         channel=message.channel,
         account=message.account,
-        store=message.store or (account.store if account else None),
+        store=rules.store(message),
         subject=_title(message),
         department=placed.department,
         category=placed.category,
@@ -98,20 +102,17 @@ def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
     if placement.assign_to is not None:
         choice = _ordered(placement.assign_to, candidates, rules)
     else:
-        workspace = ticket.workspace
-        choice = assignment.choose(
-            method,
-            members,
-            candidates,
-            staff.rotations.get(key, ()),
-            {agent: staff.open_counts.get((workspace, agent), 0) for agent in members},
-            {a: at for a in members if (at := staff.last_assigned.get((workspace, a)))},
-        )
+        counts = {agent: staff.open_counts.get((ticket.workspace, agent), 0) for agent in members}
+        last = {a: at for a in members if (at := staff.last_assigned.get((ticket.workspace, a)))}
+        turns = staff.rotations.get(key, ())
+        choice = assignment.choose(method, members, candidates, turns, counts, last)
+    shown = assignment.shown(candidates)
     record = {
         **placement.record,
-        "assignment": {"method": method, "reason": choice.reason, "agent": choice.agent},
+        "assignment": {"method": method, "reason": choice.reason, "agent": choice.agent, **shown},
     }
-    record["assignment"] |= assignment.shown(candidates)
+    if choice.reason == "method:least_open":
+        record["assignment"]["open"] = {agent: counts[agent] for agent in candidates.present}
     if choice.turns is not None:
         before = list(assignment.turns_of(members, staff.rotations.get(key, ())))
         record["assignment"]["rotation"] = {"before": before, "after": list(choice.turns)}
@@ -130,24 +131,31 @@ def rotation_key(placement: Placement, rules: RuleSet) -> RotationKey:
 def _join(
     resolved: ResolvedMessage,
     message: InboundMessage,
-    ticket: Ticket,
-    version: int,
+    facts: TicketFacts,
+    tags: list[str],
     record: dict[str, Any],
     now: datetime,
 ) -> Placement:
-    status = "open" if ticket.status in ("waiting", "solved") else ticket.status
-    joined = msgspec.structs.replace(ticket, status=status, messages=ticket.messages + 1, updated_at=now)
+    ticket = facts.ticket
+    joined = msgspec.structs.replace(
+        ticket,
+        status="open" if ticket.status in ("waiting", "solved") else ticket.status,
+        messages=ticket.messages + 1,
+        tags=(*ticket.tags, *(tag for tag in tags if tag not in ticket.tags)),
+        updated_at=now,
+    )
     return Placement(
         resolved,
         message,
         joined,
-        version=version + 1,
+        version=facts.version + 1,
         opens=False,
         change="message_added",
         decided_by="thread",
         record=record,
         refs=_refs(message),
         participants=continuity.joining(message),
+        reopens=ticket.status == "solved",
     )
 
 
@@ -162,13 +170,13 @@ def _refs(message: InboundMessage) -> tuple[Ref, ...]:
     return tuple(refs)
 
 
-def _deadline(
-    message: InboundMessage, department: str, priority: Priority, rules: RuleSet
-) -> Deadline | None:
-    hours, policy = rules.calendar(department), rules.policy(department)
-    if hours is None or policy is None or priority not in policy.first_response:
-        return None
-    return due(starts_at(message), policy.first_response[priority] * 60, hours)
+def _deadline(message: InboundMessage, department: str, priority: Priority, rules: RuleSet) -> Deadline:
+    start, target = starts_at(message), rules.target_seconds(department, priority)
+    try:
+        return due(start, target, rules.calendar(department))
+    except NeverOpen:
+        # A calendar that has run out of working time must not leave a ticket without a deadline.
+        return due(start, target, rules.always)
 
 
 def _title(message: InboundMessage) -> str | None:

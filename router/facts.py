@@ -51,6 +51,8 @@ class Placement:
     participants: tuple[Participant, ...] = ()
     assign_to: str | None = None
     """What a rule says: an agent, or `nobody`."""
+    reopens: bool = False
+    """A solved ticket is work again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,15 @@ class Staff:
     rotations: dict[RotationKey, tuple[str, ...]] = field(default_factory=dict)
 
     def after(self, plan: Plan, now: datetime) -> Staff:
-        """Staff as the next assignment of the batch sees it."""
+        """Staff as the next assignment of the batch sees it: a ticket opened or reopened is one more for its agent."""
         if plan.rotation:
             self.rotations[plan.rotation[0]] = plan.rotation[1]
-        if plan.placement.opens and plan.ticket.agent:
-            key = (plan.ticket.workspace, plan.ticket.agent)
+        if plan.ticket.agent is None:
+            return self
+        key = (plan.ticket.workspace, plan.ticket.agent)
+        if plan.placement.opens or plan.placement.reopens:
             self.open_counts[key] = self.open_counts.get(key, 0) + 1
+        if plan.placement.opens:
             self.last_assigned[key] = now
         return self
 

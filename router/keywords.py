@@ -1,7 +1,8 @@
 """All keywords of a rule set in one pass over a text (RE2: linear time, no backtracking anywhere).
 
-Text and keywords are folded alike: NFKC, case, diacritics (ą = a, ø = o, ł = l, ß = ss), Turkish İ and ı as i. A keyword
-matches whole words; `drukark*` matches words that begin so; a space in it matches any white space.
+Text and keywords are folded alike: compatibility forms, case, diacritics (ą = a, ø = o, ł = l, ß = ss), Turkish İ and ı
+as i, invisible characters dropped. A keyword matches whole words; `drukark*` matches words that begin so; a space
+matches any white space; punctuation matches itself.
 """
 
 from __future__ import annotations
@@ -17,51 +18,88 @@ _MAX_TEXT = 64 * 1024
 # Letters that are no base letter with a mark, in Unicode's eyes.
 _LETTERS = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ð": "d"})
 
-# Between words: RE2's \b knows ASCII only.
-_EDGE = r"[^\pL\pN_]"
-_SPACE = re.compile(r"\s+")
+# Scripts that put no space between words: a keyword may begin and end anywhere in them.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"  # Kana, Han
+)
+# Vowel signs of Indian scripts belong to their word, though they are no letters.
+_SIGNS = r"\u0900-\u0963\u0966-\u0dff"
+# A token is a word, one character of an unspaced script, or one character of punctuation.
+_TOKEN = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]|[{_SIGNS}])+|[^\w\s]")
+
+_FOLDED_KEPT = 20_000
+
+# The set's automaton is built as texts ask for it, within this many bytes; 5,000 keywords take a few MiB.
+_AUTOMATON_BYTES = 64 << 20
+
+
+class _Folding(dict[int, str]):
+    """Character -> its folded form, worked out once for each character that occurs."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _fold_character(chr(code))
+        if len(self) < _FOLDED_KEPT:
+            self[code] = folded
+        return folded
+
+
+def _fold_character(character: str) -> str:
+    if unicodedata.category(character) == "Cf":
+        return ""  # soft hyphens, joiners, direction marks: not seen by people
+    decomposed = unicodedata.normalize("NFKD", character.casefold()).casefold()
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_LETTERS)
+
+
+_folding = _Folding()
 
 
 def fold(text: str) -> str:
-    """The form in which texts and keywords are compared."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    stripped = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return stripped.translate(_LETTERS)
+    """The form in which texts, keywords and names are compared."""
+    return text.lower() if text.isascii() else text.translate(_folding)
 
 
 class Keywords:
     """Compiled once for a rule set. `found` is a single pass, whatever the number of keywords."""
 
     def __init__(self, keywords: Iterable[str]) -> None:
-        self._keywords = sorted(set(keywords))
-        self._set = re2.Set.SearchSet()
-        self._each = []
+        patterns = {keyword: _pattern(keyword) for keyword in sorted(set(keywords))}
+        self._keywords = [keyword for keyword, pattern in patterns.items() if pattern]
+        options = re2.Options()
+        options.max_mem = _AUTOMATON_BYTES
+        self._set = re2.Set.SearchSet(options)
         for keyword in self._keywords:
-            pattern = _pattern(keyword)
-            self._set.Add(pattern)
-            self._each.append(re2.compile(pattern))
+            self._set.Add(patterns[keyword])
         if self._keywords:
             self._set.Compile()
+        self._each = [re2.compile(patterns[keyword]) for keyword in self._keywords]
 
     def found(self, text: str) -> dict[str, str]:
-        """Keyword -> the word of the (folded) text that it matched."""
+        """Keyword -> the words of the text that it matched, folded."""
         if not self._keywords or not text:
             return {}
-        folded = f" {fold(text[:_MAX_TEXT])} "
+        tokens = _spaced(text[:_MAX_TEXT])
         hits = {}
-        for index in self._set.Match(folded) or ():
-            match = self._each[index].search(folded)
+        for index in sorted(self._set.Match(tokens) or ()):
+            match = self._each[index].search(tokens)
             hits[self._keywords[index]] = match.group(1) if match else ""
         return hits
 
 
-def _pattern(keyword: str) -> str:
-    """A folded word or phrase between edges. Only `*` at the end of a word has a meaning."""
-    words = [_word(word) for word in _SPACE.split(fold(keyword.strip())) if word]
-    return f"{_EDGE}({'[[:space:]]+'.join(words)}){_EDGE}"
+def _spaced(text: str) -> str:
+    """Folded tokens with one space around each: the edges of words are then plain spaces."""
+    return f" {' '.join(_TOKEN.findall(fold(text)))} "
+
+
+def _pattern(keyword: str) -> str | None:
+    """RE2 for a word or a phrase; None for one without any word. Only `*` at the end of a word has a meaning."""
+    words = [_word(word) for word in keyword.split()]
+    if not all(words) or not words:
+        return None
+    return f" ({' '.join(words)}) "
 
 
 def _word(word: str) -> str:
     stem = word.rstrip("*")
-    escaped: str = re2.escape(stem)
-    return escaped + (r"[\pL\pN_]*" if stem != word else "")
+    escaped: str = re2.escape(_spaced(stem).strip())
+    return escaped + "[^ ]*" if escaped and stem != word else escaped

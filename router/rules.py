@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.workspace import Actions, Rule
-from router.conditions import Subject, holds
+from router.conditions import Subject, Test
 from router.ruleset import RuleSet
 
 _TARGETS = ("department", "category", "priority", "assign")
@@ -29,10 +29,10 @@ class Verdict:
 def run(subject: Subject, rules: RuleSet, opens: bool) -> Verdict:
     """The verdict for one message; rules for new tickets run only when it opens one."""
     verdict = Verdict()
-    for rule in rules.workspace.rules:
-        if not rule.active or (rule.when == "ticket created" and not opens):
+    for rule, groups in rules.rules:
+        if rule.when == "ticket created" and not opens:
             continue
-        words = _applies(rule, subject)
+        words = _applies(groups, subject)
         if words is None:
             continue
         _note(rule, words, verdict)
@@ -41,14 +41,19 @@ def run(subject: Subject, rules: RuleSet, opens: bool) -> Verdict:
     return verdict
 
 
-def _applies(rule: Rule, subject: Subject) -> list[str] | None:
-    """Matched words of the first group that holds; groups are joined by OR."""
-    if not rule.groups:
+def _applies(groups: tuple[tuple[Test, ...], ...], subject: Subject) -> list[str] | None:
+    """Matched words of the first group that holds; groups are joined by OR, no group holds always."""
+    if not groups:
         return []
-    for group in rule.groups:
-        found = [holds(condition, subject) for condition in group]
-        if all(words is not None for words in found):
-            return [word for words in found if words for word in words]
+    for group in groups:
+        matched: list[str] = []
+        for test in group:
+            words = test.holds(subject)
+            if words is None:
+                break
+            matched += words
+        else:
+            return matched
     return None
 
 

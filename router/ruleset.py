@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from contracts.workspace import Account, Agent, Category, Condition, Department, Method, SlaPolicy, Workspace
-from router.calendars import WorkingHours
+from contracts.inbound import InboundMessage
+from contracts.ticket import Priority
+from contracts.workspace import (
+    Account,
+    Agent,
+    Calendar,
+    Category,
+    Department,
+    Method,
+    Rule,
+    SlaPolicy,
+    Workspace,
+)
+from router.calendars import WEEKDAYS, WorkingHours
+from router.conditions import Subject, Test, subject_of
 from router.keywords import Keywords, fold
+
+CompiledRule = tuple[Rule, tuple[tuple[Test, ...], ...]]
+"""An active rule and its groups."""
+
+# What a department works by when it has no hours or no policy of its own: every ticket has a deadline.
+_ALWAYS: dict[str, tuple[tuple[str, str], ...]] = dict.fromkeys(WEEKDAYS, (("00:00", "24:00"),))
+_MINUTES = SlaPolicy(id="default", first_response={"urgent": 30, "high": 60, "medium": 180, "low": 480})
+
+
+def _implicit(slug: str) -> Department:
+    """The default department of a workspace that does not list it: a queue nobody is a member of."""
+    return Department(id=slug, name=slug, calendar="", sla="", method="queue", public=False)
 
 
 class RuleSet:
@@ -15,12 +40,44 @@ class RuleSet:
         self.version = version
         self.agents: dict[str, Agent] = {agent.id: agent for agent in workspace.agents}
         self.categories: dict[str, Category] = {fold(c.path): c for c in workspace.categories}
-        self._departments = {fold(name): d for d in workspace.departments for name in (d.name, d.id)}
+        implicit = _implicit(workspace.default_department)
+        # Ids after names, and what is configured after what is implied: later ones win.
+        self._departments = {fold(implicit.id): implicit}
+        self._departments |= {fold(d.name): d for d in workspace.departments}
+        self._departments |= {fold(d.id): d for d in workspace.departments}
         self._calendars = {calendar.id: WorkingHours(calendar) for calendar in workspace.calendars}
         self._policies: dict[str, SlaPolicy] = {policy.id: policy for policy in workspace.sla_policies}
         self._accounts = {(account.channel, account.id): account for account in workspace.accounts}
-        conditions = [c for rule in workspace.rules for group in rule.groups for c in group]
-        self.keywords = Keywords(word for c in conditions for word in _words(c))
+        self.always = WorkingHours(Calendar(id="always", zone=workspace.zone, hours=_ALWAYS))
+        self._usual = next(iter(self._calendars.values()), self.always)
+        self._usual_policy = next(iter(workspace.sla_policies), _MINUTES)
+        self.rules = tuple(self._compiled(rule) for rule in workspace.rules if rule.active)
+        conditions = [c for rule in workspace.rules if rule.active for group in rule.groups for c in group]
+        self._keywords = Keywords(word for c in conditions for word in (*c.keywords, *c.subject))
+
+    def _compiled(self, rule: Rule) -> CompiledRule:
+        return rule, tuple(tuple(Test(c, self._slug) for c in group) for group in rule.groups)
+
+    def _slug(self, named: str) -> str:
+        found = self.department(named)
+        return found.id if found else named
+
+    def subject(self, message: InboundMessage, trust: str) -> Subject:
+        """The message as this rule set's conditions see it."""
+        in_subject = self._keywords.found(message.subject or "")
+        return subject_of(
+            message,
+            trust=trust,
+            store=self.store(message),
+            in_text={**in_subject, **self._keywords.found(message.text or "")},
+            in_subject=in_subject,
+            department=self._slug,
+        )
+
+    def store(self, message: InboundMessage) -> str | None:
+        """The message's own, else its account's."""
+        account = self.account(message.channel, message.account)
+        return message.store or (account.store if account else None)
 
     def department(self, named: str | None) -> Department | None:
         """By slug or name, case and diacritics folded."""
@@ -29,23 +86,27 @@ class RuleSet:
     @property
     def default_department(self) -> str:
         """The slug of the department that takes what nothing places; it need not be configured."""
-        found = self.department(self.workspace.default_department)
-        return found.id if found else self.workspace.default_department
+        return self._slug(self.workspace.default_department)
 
     def category(self, path: str | None) -> Category | None:
+        """By path, case and diacritics folded."""
         return self.categories.get(fold(path.strip())) if path else None
 
     def account(self, channel: str, account: str) -> Account | None:
+        """The configured door that a message came through."""
         return self._accounts.get((channel, account))
 
-    def calendar(self, department: str) -> WorkingHours | None:
-        """The department's working hours; None means always open (the implicit default department)."""
+    def calendar(self, department: str) -> WorkingHours:
+        """The department's working hours; one that has none keeps those of the first calendar, or is always open where
+        there is none."""
         found = self.department(department)
-        return self._calendars.get(found.calendar) if found else None
+        return self._calendars.get(found.calendar, self._usual) if found else self._usual
 
-    def policy(self, department: str) -> SlaPolicy | None:
+    def target_seconds(self, department: str, priority: Priority) -> int:
+        """Working time to the first answer: the department's SLA policy, or the first one where it has none."""
         found = self.department(department)
-        return self._policies.get(found.sla) if found else None
+        policy = self._policies.get(found.sla, self._usual_policy) if found else self._usual_policy
+        return 60 * policy.first_response.get(priority, _MINUTES.first_response[priority])
 
     def members(self, department: str, category: str | None) -> tuple[str, ...]:
         """Agent ids who may get a ticket of this department and category, in configured order."""
@@ -62,7 +123,3 @@ class RuleSet:
             return node.method
         found = self.department(department)
         return found.method if found else "queue"
-
-
-def _words(condition: Condition) -> tuple[str, ...]:
-    return (*condition.keywords, *condition.subject)

@@ -15,8 +15,8 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.topics import RESOLVED, Topic
 from router import writing
-from router.decide import assign, place, rotation_key
 from router.deadlines import starts_at
+from router.decide import assign, place, rotation_key
 from router.facts import Facts, Placement, Plan, Staff, TicketFacts, refs_of
 from router.ruleset import RuleSet
 from runtime import metrics
