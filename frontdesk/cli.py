@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 
 import typer
-from sinks.config_files import ConfigError
 
 from contracts.errors import FrontdeskError, Transient
 from frontdesk.commands import audit, config, deadletters, ingestion, routing, system, tickets
 from frontdesk.console import errors
 from frontdesk.up import UpError
 from runtime.settings import SettingsError
+from sinks.config_files import ConfigError
 
 app = typer.Typer(
     name="frontdesk",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sinks.archive import Archive
-
 from runtime.clock import Clock
 from runtime.hosts import host
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.process import Service
 from runtime.settings import Settings
+from sinks.archive import Archive
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.incidents import PostgresIncidents
 

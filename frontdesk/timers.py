@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 
 from ingest.spool import pending
-
 from runtime.clock import Clock
 from runtime.hosts import host
 from runtime.kafka import Producer

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
-from sinks.config_files import load_folder, version
 
 from contracts.ids import workspace_id
 from contracts.workspace import Workspace
@@ -18,6 +17,7 @@ from desk.auth import create_key
 from runtime.kafka import ensure_topics
 from runtime.postgres import Database
 from runtime.settings import Settings
+from sinks.config_files import load_folder, version
 from sinks.postgres.config_store import ConfigStore
 from sinks.postgres.migrate import create_database, migrate
 

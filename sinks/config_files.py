@@ -127,10 +127,9 @@ class _Source:
             found = _yaml().load(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark
-            at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            raise ConfigError(
-                [Problem(str(path), *at, error.problem or "not YAML", "correct the syntax")]
-            ) from None
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            what = error.problem or "not YAML"
+            raise ConfigError([Problem(str(path), line, column, what, "correct the syntax")]) from None
         except (ValueError, RecursionError) as error:
             raise ConfigError(
                 [Problem(str(path), 1, 1, f"not readable: {error}", "correct the syntax")]

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import msgspec
 import typer
-from sinks.config_files import export_folder, load_folder, version
 
 from contracts.errors import Refused
 from contracts.ids import workspace_id
 from contracts.workspace import Workspace
 from frontdesk import console
 from runtime.postgres import Database
+from sinks.config_files import export_folder, load_folder, version
 from sinks.postgres.config_store import ConfigStore
 
 app = typer.Typer(help="A workspace as a folder of YAML files.", no_args_is_help=True)

@@ -11,19 +11,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from ingest.channel import Channel, Raw
-from ingest.channel import channels as discover
-from ingest.intake import Intake
-from ingest.spool import Spool
 from rich.progress import Progress
-from sinks.archive import Archive
 
 from contracts.errors import Poison, Refused
 from contracts.ids import workspace_id
 from frontdesk import cases, console
 from frontdesk.checkpoint import Checkpoint
+from ingest.channel import Channel, Raw
+from ingest.channel import channels as discover
+from ingest.intake import Intake
+from ingest.spool import Spool
 from runtime.clock import Clock
 from runtime.kafka import Producer
+from sinks.archive import Archive
 
 _AT_ONCE = 200
 
@@ -165,7 +165,7 @@ def _bodies(path: Path) -> Iterator[Any]:
             yield from _bodies(entry)
     elif path.suffix in (".mbox", ".mbx"):
         box = mailbox.mbox(path, create=False)
-        yield from ((lambda key=key: box.get_bytes(key)) for key in box.keys())
+        yield from ((lambda key=key: box.get_bytes(key)) for key in box.iterkeys())
     elif path.suffix == ".jsonl":
         yield from ((lambda line=line: line) for line in path.read_bytes().splitlines() if line.strip())
     else:

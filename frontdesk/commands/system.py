@@ -7,12 +7,12 @@ import sys
 from typing import Annotated
 
 import typer
-from ingest.channel import channels as discover
 
 from contracts.errors import Refused
 from contracts.topics import TOPICS
 from frontdesk import console
 from frontdesk.processes import PROCESSES
+from ingest.channel import channels as discover
 from runtime.kafka import ensure_topics
 from runtime.settings import load
 from sinks.postgres.migrate import migrate as apply_migrations

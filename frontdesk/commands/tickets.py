@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from ingest.spool import pending
 
 from contracts.errors import Refused
 from contracts.inbound import HANDLE_KINDS
 from frontdesk import console
 from identity.canonical import canonical as canonical_value
+from ingest.spool import pending
 from runtime.postgres import Database
 from sinks.postgres.inspection import Inspection
 from sinks.verify import verify as verify_ledger

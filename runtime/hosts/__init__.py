@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from contracts.base import Payload
 from runtime.clock import Clock
 from runtime.guard import Guard
 from runtime.health import Health
 from runtime.incidents import Incidents
 from runtime.kafka import Producer
 from runtime.settings import Settings
-from runtime.stage import Stage
+from runtime.stage import P, Stage
 
 
 class Host(Protocol):
@@ -28,9 +27,7 @@ class Host(Protocol):
     def report(self, health: Health) -> None: ...
 
 
-def host(
-    stage: Stage[Payload], settings: Settings, producer: Producer, incidents: Incidents, clock: Clock
-) -> Host:
+def host(stage: Stage[P], settings: Settings, producer: Producer, incidents: Incidents, clock: Clock) -> Host:
     """The host that the settings name. Imported only then: nobody pays for the other."""
     guard = Guard(stage, producer, incidents, clock)
     if settings.host == "faust":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contracts.base import Payload
 from contracts.errors import Transient
 from runtime import metrics
 from runtime.guard import Guard
@@ -32,7 +32,7 @@ class AiokafkaHost:
     """One consumer, one batch at a time over all its partitions."""
 
     def __init__(
-        self, stage: Stage[Payload], settings: Settings, guard: Guard[Payload], incidents: Incidents
+        self, stage: Stage[Any], settings: Settings, guard: Guard[Any], incidents: Incidents
     ) -> None:
         self._stage = stage
         self._settings = settings

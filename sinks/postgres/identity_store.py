@@ -57,6 +57,9 @@ class EventRow(NamedTuple):
 _EVENTS = ("workspaces", "events", "messages", "customers", "actions", "kinds", "values", "proofs", "at")
 
 
+_EVENTS = ("workspaces", "events", "messages", "customers", "actions", "kinds", "values", "proofs", "at")
+
+
 async def holders(connection: Connection, keys: Iterable[HandleKey]) -> Holders:
     """Who holds these handles now."""
     found = Holders({}, {})
@@ -88,18 +91,7 @@ async def write(
         await _insert_handles(connection, links)
     history = sorted({row[:2]: row for row in events}.values(), key=lambda row: row[:2])
     if history:
-        names = (
-            "workspaces",
-            "events",
-            "messages",
-            "customers",
-            "actions",
-            "kinds",
-            "values",
-            "proofs",
-            "at",
-        )
-        await connection.execute(sql["insert_events"], columns(names, history))
+        await connection.execute(sql["insert_events"], columns(_EVENTS, history))
 
 
 async def _insert_handles(connection: Connection, links: Sequence[HandleRow]) -> None:

@@ -1,0 +1,180 @@
+"""`deadline`, `decide`, `explain`, `replay`: decisions without side effects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from contracts.base import decoder, encode
+from contracts.errors import Poison, Refused
+from contracts.ids import workspace_id
+from contracts.inbound import InboundMessage
+from contracts.resolved import CustomerLink, Position, ResolvedMessage
+from contracts.ticket import Ticket
+from frontdesk import console
+from identity.decide import Facts as IdentityFacts
+from identity.decide import resolve
+from identity.evidence import observations
+from router.calendars import WorkingHours
+from router.deadlines import due
+from router.decide import assign, place
+from router.facts import Facts, Staff
+from router.ruleset import RuleSet
+from runtime.postgres import Database
+from sinks.config_files import load_folder, version
+from sinks.postgres.inspection import Inspection
+
+Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (deadline, decide, explain, replay):
+        app.command()(command)
+
+
+def deadline(
+    calendar: Annotated[str, typer.Option(help="id of a calendar of the configuration")],
+    start: Annotated[
+        datetime,
+        typer.Option(help="ISO instant with offset", formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
+    ],
+    target: Annotated[int, typer.Option(help="minutes of working time")],
+    config: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("deploy/config/demo"),
+    json: Json = False,
+) -> None:
+    """A deadline with the working time that leads to it."""
+    found = {c.id: c for c in load_folder(config).calendars}
+    if calendar not in found:
+        raise Refused("unknown_calendar", f"{calendar!r}; known are {', '.join(sorted(found))}")
+    result = due(start, target * 60, WorkingHours(found[calendar]))
+    if json:
+        console.write_json(result)
+        return
+    console.output.print(f"due {result.due_at.astimezone(start.tzinfo).isoformat()}", highlight=False)
+    for segment in result.segments:
+        console.output.print(f"  {segment.start.isoformat()} … {segment.end.isoformat()}", highlight=False)
+
+
+def decide(
+    file: Annotated[Path, typer.Argument(exists=True, help="JSON lines of InboundMessage")],
+    config: Annotated[Path, typer.Option(exists=True, file_okay=False, help="configuration folder")],
+) -> None:
+    """Identity and routing of a file of messages, on empty tables: one decision record a line. Nothing is stored."""
+    workspace = load_folder(config)
+    rules = RuleSet(workspace, version(workspace))
+    people, facts, staff = IdentityFacts(), Facts(), Staff()
+    read = decoder(InboundMessage)
+    for number, line in enumerate(file.read_bytes().splitlines()):
+        try:
+            message = read.decode(line)
+        except msgspec.MsgspecError as error:
+            raise Poison("undecodable", f"line {number + 1}: {error}") from None
+        account = rules.account(message.channel, message.account)
+        plan = resolve(message, observations(message, account.region if account else None), people)
+        people.after(plan)
+        row: dict[str, Any] = {
+            "message_id": message.message_id,
+            "kind": message.kind,
+            "customer": plan.customer,
+        }
+        if message.kind == "message":
+            resolved = _resolved(message, line, number, plan.customer, plan.trust, plan.is_new)
+            placement = place(resolved, message, facts, rules, message.received_at)
+            facts.after(placement)
+            decided = assign(placement, staff, rules)
+            staff.after(decided, message.received_at)
+            row |= {"ticket": decided.ticket, "record": decided.record}
+        console.write_json(row)
+
+
+def _resolved(
+    message: InboundMessage, line: bytes, number: int, customer: Any, trust: Any, new: bool
+) -> ResolvedMessage:
+    return ResolvedMessage(
+        workspace=message.workspace,
+        message_id=message.message_id,
+        position=Position(topic="file", partition=0, offset=number),
+        inbound=msgspec.Raw(line),
+        customer=CustomerLink(id=customer, trust=trust, is_new=new),
+    )
+
+
+def explain(
+    named: Annotated[str, typer.Argument(help="ticket number, id, or receipt")], json: Json = False
+) -> None:
+    """Why a ticket is where it is: its decision records, oldest first."""
+    for row in asyncio.run(_decisions(named)):
+        row["record"] = msgspec.json.decode(row["record"])
+        console.write_json(row) if json else console.output.print_json(data=row, default=str)
+
+
+async def _decisions(named: str) -> Sequence[dict[str, Any]]:
+    settings = console.settings()
+    async with Database(settings.postgres, max_size=1) as database:
+        inspection = Inspection(database, console.workspace(settings))
+        ticket = await inspection.find_ticket(named)
+        if ticket is None:
+            raise Refused("not_found", f"{named}: no ticket or message of that id or number")
+        return await inspection.rows("decisions_of_ticket", ticket=ticket)
+
+
+def replay(
+    named: Annotated[str, typer.Argument(help="ticket number, id, or receipt")], json: Json = False
+) -> None:
+    """Decides the opening of a ticket again from its recorded inputs, and compares the bytes. Exit code 1 if they differ."""
+    recorded, again = asyncio.run(_replay(named))
+    same = recorded == again
+    if json:
+        console.write_json({"same": same, "recorded": msgspec.Raw(recorded), "again": msgspec.Raw(again)})
+    else:
+        console.output.print(
+            "the same decision, byte for byte" if same else f"differs:\n{recorded!r}\n{again!r}"
+        )
+    raise typer.Exit(0 if same else 1)
+
+
+async def _replay(named: str) -> tuple[bytes, bytes]:
+    from sinks.postgres.config_store import ConfigStore
+
+    settings = console.settings()
+    workspace = workspace_id(settings.workspaces[0])
+    async with Database(settings.postgres, max_size=1) as database:
+        inspection = Inspection(database, workspace)
+        ticket_id = await inspection.find_ticket(named)
+        if ticket_id is None:
+            raise Refused("not_found", f"{named}: no ticket or message of that id or number")
+        decision = (await inspection.rows("decisions_of_ticket", ticket=ticket_id))[0]
+        message = (await inspection.rows("message", id=decision["message_id"]))[0]
+        ticket = (await anext(inspection.tickets(ticket=ticket_id))).ticket
+        config = await ConfigStore(database).version(workspace, decision["rule_set"])
+    if config is None:
+        raise Refused("no_configuration", f"version {decision['rule_set']} is not stored")
+    record = decision["record"].encode()
+    return record, encode(
+        _decided_again(record, message["payload"].encode(), ticket, RuleSet(config, decision["rule_set"]))
+    )
+
+
+def _decided_again(record: bytes, payload: bytes, ticket: Ticket, rules: RuleSet) -> dict[str, Any]:
+    """The opening decision from the message and the facts that the record holds."""
+    recorded = msgspec.json.decode(record)
+    message = decoder(InboundMessage).decode(payload)
+    customer = recorded.get("customer", {})
+    link = CustomerLink(
+        id=ticket.customer, trust=customer.get("trust", "none"), matched_by=customer.get("matched_by")
+    )
+    resolved = msgspec.structs.replace(
+        _resolved(message, payload, 0, ticket.customer, link.trust, False), customer=link
+    )
+    now = datetime.fromisoformat(recorded["now"])
+    placement = place(resolved, message, Facts(), rules, now)
+    assignment = recorded.get("assignment", {})
+    before = tuple(assignment.get("rotation", {}).get("before", ()))
+    key = (placement.ticket.workspace, placement.ticket.department, placement.ticket.category or "")
+    return assign(placement, Staff(rotations={key: before}), rules).record
