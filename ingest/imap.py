@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 
-from contracts.errors import Refused, Transient
+from contracts.errors import Transient
 from contracts.ids import workspace_id
 from contracts.workspace import Account
 from ingest.channel import Channel, Raw, channels
@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 class MailService(PollingService):
     """All folders of all configured mailboxes."""
 
-    channel = _CHANNEL
-
     def readers(self, parts: Parts) -> Sequence[Reader]:
         channel = channels()[_CHANNEL]
         return [
@@ -54,7 +52,7 @@ class FolderReader(Reader):
         self._unread: dict[int, int] = {}
 
     async def read(self, held: Lease) -> None:
-        account = self._account()
+        account = self._parts.account(_CHANNEL, self._mailbox.workspace, self._mailbox.account)
         async with connect(self._mailbox) as session:
             epoch = await session.select(self.source.folder)
             cursor = await self._parts.cursors.read(self.source)
@@ -66,12 +64,6 @@ class FolderReader(Reader):
                 await held.check()
                 alive(self.source)
                 await session.wait(min(self._parts.settings.poll_seconds, _IDLE_SECONDS))
-
-    def _account(self) -> Account:
-        found = self._parts.accounts.find(_CHANNEL, f"{self._mailbox.workspace}:{self._mailbox.account}")
-        if found is None:
-            raise Transient(f"no e-mail account {self._mailbox.account!r} in the configuration")
-        return found[1]
 
     def _report_change(self, cursor: Cursor) -> None:
         """The folder was made anew: its mails are read again, and known ones are duplicates."""
@@ -135,12 +127,8 @@ class FolderReader(Reader):
         )
         if held_for:
             await self._parts.intake.park(self._channel, raw, held_for)
-            return
-        try:
-            await self._parts.intake.accept(self._channel, raw)
-        except Refused as error:
-            # Nobody there to correct it: kept for a person to look at.
-            await self._parts.intake.park(self._channel, raw, error.reason, error.detail)
+        else:
+            await self._parts.take(self._channel, raw)
 
 
 def _groups(sizes: dict[int, int], limit: int) -> Iterator[dict[int, int]]:

@@ -8,12 +8,13 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
 
 import structlog
 
-from contracts.errors import Transient
+from contracts.errors import Refused, Transient
+from contracts.workspace import Account
 from ingest.accounts import Accounts
+from ingest.channel import Channel, Raw
 from ingest.intake import Intake
 from runtime import metrics
 from runtime.clock import Clock
@@ -43,6 +44,20 @@ class Parts:
         self.accounts = Accounts(settings, WorkspaceCache(ConfigStore(self.database), self.clock))
         self.cursors = CursorStore(self.database)
 
+    async def take(self, channel: Channel, raw: Raw) -> None:
+        """Returns when it is durable. What the door would refuse is parked: nobody is there to correct it."""
+        try:
+            await self.intake.accept(channel, raw)
+        except Refused as error:
+            await self.intake.park(channel, raw, error.reason, error.detail)
+
+    def account(self, channel: str, workspace: str, account: str) -> Account:
+        """The configured account; `Transient` until there is one."""
+        found = self.accounts.find(channel, f"{workspace}:{account}")
+        if found is None:
+            raise Transient(f"no {channel} account {account!r} in the configuration")
+        return found[1]
+
 
 class Reader(ABC):
     """Reads one source."""
@@ -56,8 +71,6 @@ class Reader(ABC):
 
 class PollingService(ABC):
     """A process that runs its readers side by side. Ready means that the configuration is known."""
-
-    channel: ClassVar[str]
 
     def __init__(self, settings: Settings) -> None:
         self._parts = Parts(settings)
@@ -113,6 +126,8 @@ async def keep_reading(reader: Reader, dsn: str) -> None:
             metrics.connector_up.labels(channel, account).set(0)
             metrics.connector_reconnects.labels(channel, account, type(error).__name__).inc()
             log.warning("source lost", channel=channel, account=account, error=str(error))
+            asked = error.retry_after if isinstance(error, Transient) else None
+            await asyncio.sleep(asked or 0)
         if time.monotonic() - began > _LONGEST_PAUSE:
             pause = _FIRST_PAUSE
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
