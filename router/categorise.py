@@ -10,6 +10,15 @@ from router.ruleset import RuleSet
 
 
 @dataclass(frozen=True, slots=True)
+class Pick:
+    """What the customer chose on the form: a slug and a path that exist, or None. `reason` is for the record."""
+
+    department: str | None = None
+    category: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Slugs and paths, with the reason of each for the record."""
 
@@ -21,35 +30,47 @@ class Place:
     category_reason: str | None
 
 
-def place(message: InboundMessage, verdict: Verdict, rules: RuleSet) -> Place:
-    """Always exactly one department. A picked department beats every rule that is not marked to override it; a category
-    counts only in the department it belongs to."""
-    picked = rules.category(message.fields.get("category"))
+UNKNOWN = "form.unknown_department"
+
+
+def pick(message: InboundMessage, rules: RuleSet) -> Pick:
+    """The form's selectors. A department that does not exist, or is not public, becomes the default department; a
+    category alone picks its department."""
+    named = message.fields.get("department", "").strip()
+    category = rules.category(message.fields.get("category"))
+    if not named:
+        return Pick(category.department, category.path, "form.category") if category else Pick()
+    found = rules.department(named)
+    known = found is not None and found.public
+    department = found.id if found is not None and known else rules.default_department
+    fits = category is not None and category.department == department
+    return Pick(
+        department, category.path if category and fits else None, "form.selector" if known else UNKNOWN
+    )
+
+
+def place(message: InboundMessage, picked: Pick, verdict: Verdict, rules: RuleSet) -> Place:
+    """Always exactly one department. The verdict respects the pick already: what it wants, it may have."""
+    department, decided_by, reason = _department(message, picked, verdict, rules)
+    if picked.category is not None and picked.department == department:
+        return Place(department, picked.category, decided_by, reason, "form.selector")
     ruled = rules.category(verdict.wants.get("category"))
-    department, decided_by, reason = _department(message, verdict, rules)
-    if department is None:
-        lead = picked or ruled
-        if lead is not None:
-            via = "form" if lead is picked else "rule"
-            department, decided_by, reason = lead.department, via, f"{via}.category"
-    if department is None:
-        account = rules.account(message.channel, message.account)
-        found = rules.department(account.department) if account else None
-        department = found.id if found else rules.default_department
-        decided_by, reason = "default", "account" if found else "default"
-    for category, why in ((picked, "form.selector"), (ruled, f"rule:{verdict.by.get('category')}")):
-        if category is not None and category.department == department:
-            return Place(department, category.path, decided_by, reason, why)
+    if ruled is not None and ruled.department == department:
+        return Place(department, ruled.path, decided_by, reason, f"rule:{verdict.by['category']}")
     return Place(department, None, decided_by, reason, None)
 
 
-def _department(message: InboundMessage, verdict: Verdict, rules: RuleSet) -> tuple[str | None, str, str]:
-    named = message.fields.get("department", "").strip()
-    wanted = rules.department(verdict.wants.get("department"))
-    by_rule = (wanted.id, "rule", f"rule:{verdict.by['department']}") if wanted else None
-    if named and not (by_rule and verdict.override_form):
-        found = rules.department(named)
-        if found and found.public:
-            return found.id, "form", "form.selector"
-        return rules.default_department, "unknown_department", "form.unknown_department"
-    return by_rule or (None, "", "")
+def _department(
+    message: InboundMessage, picked: Pick, verdict: Verdict, rules: RuleSet
+) -> tuple[str, str, str]:
+    ruled = verdict.wants.get("department")
+    if picked.department is not None and ruled in (None, picked.department):
+        by = "unknown_department" if picked.reason == UNKNOWN else "form"
+        return picked.department, by, picked.reason
+    if ruled is not None:
+        return ruled, "rule", f"rule:{verdict.by['department']}"
+    account = rules.account(message.channel, message.account)
+    found = rules.department(account.department) if account else None
+    if found is not None:
+        return found.id, "default", "account"
+    return rules.default_department, "default", "default"

@@ -29,9 +29,9 @@ def place(
 ) -> Placement:
     """The ticket that the message opens or joins."""
     found = continuity.continuation(message, facts, rules, now)
-    verdict = rule_engine.run(
-        rules.subject(message, resolved.customer.trust), rules, opens=found.joins is None
-    )
+    opens, picked = found.joins is None, categorise.pick(message, rules)
+    subject = rules.subject(message, resolved.customer.trust)
+    verdict = rule_engine.run(subject, rules, opens=opens, picked=picked.department)
     record: dict[str, Any] = {
         "rule_set": rules.version,
         "now": now.isoformat(),
@@ -42,7 +42,7 @@ def place(
         joined = found.joins.ticket
         record["continuity"] |= {"ticket": str(joined.id), "status": joined.status}
         return _join(resolved, message, found.joins, verdict.tags, record, now)
-    placed = categorise.place(message, verdict, rules)
+    placed = categorise.place(message, picked, verdict, rules)
     priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
     deadline = _deadline(message, placed.department, priority, rules)
     record |= {
