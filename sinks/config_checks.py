@@ -10,7 +10,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from contracts.ticket import Priority
-from contracts.workspace import Calendar, Category, Condition, Rule, Workspace
+from contracts.workspace import Actions, Calendar, Category, Condition, Rule, Workspace
 from sinks.yaml_files import Location
 
 Finding = tuple[Location, str, str]
@@ -173,6 +173,8 @@ def _rule(at: Location, rule: Rule, workspace: Workspace, known: _Names) -> Iter
     yield from known.missing((*on, "department"), "department", actions.department, known.departments)
     yield from known.missing((*on, "category"), "category", actions.category, known.categories)
     yield from known.missing((*on, "assign"), "agent", actions.assign, known.agents | {NOBODY})
+    if rule.when == "message received" and actions not in (Actions(), Actions(tags=actions.tags)):
+        yield on, "a rule for received messages can only add tags", "Use `when: ticket created`."
     owner = next((c.department for c in workspace.categories if c.path == actions.category), None)
     if owner is not None and actions.department not in (None, owner):
         message = f"category `{actions.category}` belongs to `{owner}`, not to `{actions.department}`"

@@ -1,303 +1,195 @@
-"""A workspace as a folder of YAML 1.2 files: read with every problem named by file, line, column and fix, and written back."""
+"""A workspace as a folder of YAML files: read with every error named at its place, written, and hashed.
+
+Each `*.yaml` file is a mapping of fields of the workspace; a field stands in one file. By custom `workspace.yaml` holds
+the single settings, and every list has a file of its own (`FILES`).
+"""
 
 from __future__ import annotations
 
-import hashlib
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, get_args
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
 
 from contracts.base import encode
-from contracts.workspace import Workspace
+from contracts.ids import sha256_hex
+from contracts.workspace import Node, Workspace
+from sinks import config_checks
+from sinks.yaml_files import Document, Location, Unreadable, read
 
-_MAX_FILE_BYTES = 1 << 20
-_CLOCK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")
-_WEEKDAYS = frozenset(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+MAIN = "workspace.yaml"
 
-_FILES = {
-    "stores": "stores",
-    "departments": "departments",
-    "categories": "categories",
-    "agents": "agents",
-    "calendars": "calendars",
-    "sla_policies": "sla",
-    "rules": "rules",
-    "accounts": "accounts",
+FILES = {
+    "stores": "stores.yaml",
+    "calendars": "calendars.yaml",
+    "sla_policies": "sla.yaml",
+    "departments": "departments.yaml",
+    "categories": "categories.yaml",
+    "agents": "agents.yaml",
+    "rules": "rules.yaml",
+    "accounts": "accounts.yaml",
 }
-"""Field of the workspace -> file that `export` writes it to. Reading takes any file of the folder."""
+"""List of the workspace -> the file that `export_folder` writes it to."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong. Lines and columns count from 1."""
+    """One error of the files. Line and column count from 1; `fix` says what to do, as far as that is known."""
 
     file: str
     line: int
     column: int
     message: str
-    fix: str
+    fix: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message} ({self.fix})"
+        return f"{self.file}:{self.line}:{self.column}: {self.message}" + (
+            f". {self.fix}" if self.fix else ""
+        )
 
 
 class ConfigError(ValueError):
-    """The folder is not a valid workspace. `problems` is never empty."""
+    """The folder is no valid workspace. `problems` is never empty; the text has one line for each."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 def version(workspace: Workspace) -> str:
-    """The name of this very configuration: 16 hex digits of the hash of its canonical bytes."""
-    return hashlib.sha256(encode(workspace)).hexdigest()[:16]
+    """16 hex digits that name this configuration: the same content has the same version, wherever it is written."""
+    return sha256_hex(encode(workspace))[:16]
 
 
 def load_folder(folder: Path) -> Workspace:
-    """The workspace of a folder. Raises `ConfigError` with everything that is wrong."""
-    source = _Source()
-    for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
-        source.read(path)
-    if not source.values:
-        raise ConfigError(
-            [Problem(str(folder), 1, 1, "no YAML files here", "name a folder with workspace.yaml")]
-        )
-    try:
-        workspace = msgspec.convert(source.values, Workspace, strict=True)
-    except msgspec.ValidationError as error:
-        raise ConfigError([_of_validation(source, str(error))]) from None
-    problems = [source.problem(path, message, fix) for path, message, fix in _check(workspace)]
-    if problems:
-        raise ConfigError(problems)
+    """The workspace of a folder. Raises `ConfigError` with every problem that could be found."""
+    source = _Source(folder)
+    workspace = source.workspace()
+    if workspace is not None:
+        for location, message, fix in config_checks.check(workspace):
+            source.add(location, message, fix)
+    if workspace is None or source.problems:
+        raise ConfigError(source.problems)
     return workspace
 
 
 def export_folder(workspace: Workspace, folder: Path) -> None:
-    """Writes the workspace as files that `load_folder` reads back to the same version."""
+    """Writes files that `load_folder` reads back to the same version. Comments of older files are lost."""
     folder.mkdir(parents=True, exist_ok=True)
     values = msgspec.to_builtins(workspace)
-    for field, name in _FILES.items():
-        if field in values:
-            _dump({field: values.pop(field)}, folder / f"{name}.yaml")
-    _dump(values, folder / "workspace.yaml")
+    _dump({name: value for name, value in values.items() if name not in FILES}, folder / MAIN)
+    for name, file in FILES.items():
+        _dump({name: values.get(name, [])}, folder / file)
 
 
 def _dump(values: dict[str, Any], path: Path) -> None:
-    text = StringIO()
-    _yaml().dump(values, text)
-    path.write_text(text.getvalue(), encoding="utf-8")
-
-
-def _yaml() -> YAML:
-    # Round-trip mode constructs plain data only, and remembers where everything stood.
     yaml = YAML(typ="rt", pure=True)
-    yaml.allow_duplicate_keys = False
     yaml.width = 120
-    return yaml
+    yaml.dump(values, path)
+
+
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+_UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+_STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]")
 
 
 class _Source:
-    """The files as plain values, and where each value stands."""
+    """The files of a folder, and what is wrong with them."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self._nodes: dict[str, tuple[str, Any, int, int]] = {}
-
-    def read(self, path: Path) -> None:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise ConfigError([Problem(str(path), 1, 1, "over 1 MiB", "split it or shorten it")])
-        text = path.read_text(encoding="utf-8")
-        if alias := re.search(r"(?m)(?:^|[\s\[,:-])[&*]\w", text):
-            line = text.count("\n", 0, alias.start() + 1) + 1
-            raise ConfigError(
-                [Problem(str(path), line, 1, "anchors and aliases are not taken", "write it out")]
+    def __init__(self, folder: Path) -> None:
+        self.problems: list[Problem] = []
+        self._documents: dict[str, Document] = {}
+        self._file_of: dict[str, str] = {}
+        for path in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
+            self._read(path)
+        if not self._documents and not self.problems:
+            self.problems.append(
+                Problem(str(folder), 1, 1, "no YAML files here", f"Name a folder with {MAIN}.")
             )
+
+    def _read(self, path: Path) -> None:
+        file = str(path)
         try:
-            found = _yaml().load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            what = error.problem or "not YAML"
-            raise ConfigError([Problem(str(path), line, column, what, "correct the syntax")]) from None
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(
-                [Problem(str(path), 1, 1, f"not readable: {error}", "correct the syntax")]
-            ) from None
-        if found is None:
+            document = read(path)
+        except Unreadable as error:
+            self.problems.append(Problem(file, error.line, error.column, error.message, error.fix))
             return
-        if not isinstance(found, CommentedMap):
-            raise ConfigError([Problem(str(path), 1, 1, "not a mapping", "begin with a field and a colon")])
-        for field, value in found.items():
-            line, column = found.lc.key(field)
-            if field in self.values:
-                message = f"{field} is given twice"
-                raise ConfigError([Problem(str(path), line + 1, column + 1, message, "keep one of them")])
-            self.values[field] = _plain(value)
-            self._nodes[field] = (str(path), value, line + 1, column + 1)
+        self._documents[file] = document
+        if not isinstance(document.value, dict | None):
+            self.problems.append(Problem(file, 1, 1, "must be a mapping", "Begin with a field and a colon."))
+            document.value = None
+        for field in document.value or ():
+            if field in self._file_of:
+                fix = f"Keep it here or in {Path(self._file_of[field]).name}."
+                message = f"`{field}` is given in two files"
+                self.problems.append(Problem(file, *document.place((field,)), message, fix))
+            else:
+                self._file_of[field] = file
 
-    def problem(self, path: tuple[str | int, ...], message: str, fix: str) -> Problem:
-        """At the deepest place of the path that exists."""
-        file, node, line, column = self._nodes.get(str(path[0]), ("workspace.yaml", None, 1, 1))
-        for step in path[1:]:
-            try:
-                at = node.lc.key(step) if isinstance(step, str) else node.lc.item(step)
-                node = node[step]
-            except (AttributeError, KeyError, IndexError, TypeError):
-                break
-            line, column = at[0] + 1, at[1] + 1
-        return Problem(file, line, column, message, fix)
+    def workspace(self) -> Workspace | None:
+        """The workspace as far as types go; None with problems added."""
+        if self.problems:
+            return None
+        given = {field: self._documents[file].value[field] for field, file in self._file_of.items()}
+        lists = {field.name: field.type for field in msgspec.structs.fields(Workspace) if field.name in FILES}
+        single = {field: value for field, value in given.items() if field not in lists}
+        found: Workspace | None = self._convert(single, Workspace, ())
+        parts = {
+            field: self._entries(field, given[field], kind) for field, kind in lists.items() if field in given
+        }
+        return None if found is None or self.problems else msgspec.structs.replace(found, **parts)
 
+    def _entries(self, field: str, value: Any, kind: Any) -> tuple[Any, ...]:
+        """Each entry by itself, so that one error does not hide those of the others."""
+        if not isinstance(value, list):
+            self.add((field,), "must be a list", "Begin each entry with `- `.")
+            return ()
+        entry = get_args(kind)[0]
+        return tuple(self._convert(item, entry, (field, index)) for index, item in enumerate(value))
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str):
-        return str(value)
-    return value
+    def add(self, location: Location, message: str, fix: str = "") -> None:
+        """A problem at this place of the workspace."""
+        file = self._file_of.get(str(location[0]) if location else "", self._file_of.get("slug", ""))
+        file = file or next(iter(self._documents))
+        self.problems.append(Problem(file, *self._documents[file].place(location), message, fix))
 
+    def _convert(self, value: Any, kind: type[Node], location: Location) -> Any:
+        try:
+            return msgspec.convert(value, type=kind)
+        except msgspec.ValidationError as error:
+            self._explain(str(error), kind, location)
+            return None
 
-_PATH = re.compile(r" - at `\$(?P<path>[^`]*)`")
-_STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
-
-
-def _of_validation(source: _Source, text: str) -> Problem:
-    """msgspec's message with its path turned into a place."""
-    match = _PATH.search(text)
-    path: list[str | int] = []
-    for name, index in _STEP.findall(match["path"] if match else ""):
-        path.append(name or (int(index) if index else ""))
-    message = text[: match.start()] if match else text
-    fix = (
-        "remove it or correct its name"
-        if "unknown field" in message
-        else "see contracts/schemas/workspace.schema.json"
-    )
-    unknown = re.search(r"unknown field `(\w+)`", message)
-    if unknown:
-        path.append(unknown[1])
-    return source.problem(tuple(path) or ("slug",), message, fix)
-
-
-class _Finding(NamedTuple):
-    path: tuple[str | int, ...]
-    message: str
-    fix: str
+    def _explain(self, text: str, kind: type[Node], location: Location) -> None:
+        at = _AT.search(text)
+        steps = _STEP.finditer(at["path"] if at else "")
+        inner = tuple(int(step["index"]) if step["index"] else step["name"] for step in steps)
+        message = _AT.sub("", text)
+        if unknown := _UNKNOWN.search(message):
+            name = unknown["name"]
+            self.add((*location, *inner, name), f"unknown key `{name}`", _suggestion(name, kind, inner))
+        else:
+            self.add((*location, *inner), message[0].lower() + message[1:])
 
 
-def _check(workspace: Workspace) -> Iterator[_Finding]:
-    """What types cannot say: unique ids, references, clocks, zones."""
-    yield from _duplicates(workspace)
-    yield from _references(workspace)
-    for index, calendar in enumerate(workspace.calendars):
-        at = ("calendars", index)
-        if not _is_zone(calendar.zone):
-            yield _Finding(
-                (*at, "zone"), f"unknown time zone {calendar.zone!r}", "use an IANA name: Europe/Warsaw"
-            )
-        for field in ("hours", "overrides"):
-            for day, spans in getattr(calendar, field).items():
-                if field == "hours" and day not in _WEEKDAYS:
-                    yield _Finding((*at, field, day), f"{day!r} is no weekday", "use mon … sun")
-                if field == "overrides" and not _is_date(day):
-                    yield _Finding((*at, field, day), f"{day!r} is no date", "use YYYY-MM-DD")
-                for number, span in enumerate(spans):
-                    if not all(_CLOCK.match(clock) for clock in span):
-                        yield _Finding((*at, field, day, number), f"{list(span)} are no times", 'use "08:00"')
-        for number, day in enumerate(calendar.holidays):
-            if not _is_date(day):
-                yield _Finding((*at, "holidays", number), f"{day!r} is no date", "use YYYY-MM-DD")
-        if not any(calendar.hours.values()):
-            yield _Finding((*at, "hours"), "never open", "give at least one interval")
-    for index, rule in enumerate(workspace.rules):
-        for keyword in (k for group in rule.groups for c in group for k in (*c.keywords, *c.subject)):
-            if not keyword.strip(" *") or len(keyword) > 100:
-                yield _Finding(("rules", index), f"keyword {keyword!r}", "use 1 to 100 letters")
+def _suggestion(name: str, kind: type[Node], inner: Location) -> str:
+    """The nearest known key, else all of them."""
+    known = _keys(kind, inner)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean `{close[0]}`?" if close else f"Known: {', '.join(known)}."
 
 
-def _duplicates(workspace: Workspace) -> Iterator[_Finding]:
-    named = (
-        ("stores", "id"),
-        ("calendars", "id"),
-        ("sla_policies", "id"),
-        ("departments", "id"),
-        ("agents", "id"),
-        ("rules", "id"),
-        ("categories", "path"),
-    )
-    for field, key in named:
-        seen: set[str] = set()
-        for index, item in enumerate(getattr(workspace, field)):
-            name = getattr(item, key).casefold()
-            if name in seen:
-                yield _Finding(
-                    (field, index, key), f"{getattr(item, key)!r} is there already", "choose another"
-                )
-            seen.add(name)
-    doors: set[tuple[str, str]] = set()
-    for index, account in enumerate(workspace.accounts):
-        if (account.channel, account.id) in doors:
-            yield _Finding(("accounts", index, "id"), f"{account.id!r} is there already", "choose another")
-        doors.add((account.channel, account.id))
-
-
-def _references(workspace: Workspace) -> Iterator[_Finding]:
-    stores = {s.id for s in workspace.stores}
-    calendars = {c.id for c in workspace.calendars}
-    policies = {p.id for p in workspace.sla_policies}
-    agents = {a.id for a in workspace.agents}
-    departments = {d.id for d in workspace.departments} | {workspace.default_department}
-    categories = {c.path for c in workspace.categories}
-    for index, department in enumerate(workspace.departments):
-        at = ("departments", index)
-        yield from _known((*at, "calendar"), department.calendar, calendars)
-        yield from _known((*at, "sla"), department.sla, policies)
-        for number, member in enumerate(department.members):
-            yield from _known((*at, "members", number), member, agents)
-    for index, category in enumerate(workspace.categories):
-        yield from _known(("categories", index, "department"), category.department, departments)
-        for number, member in enumerate(category.members or ()):
-            yield from _known(("categories", index, "members", number), member, agents)
-    for index, rule in enumerate(workspace.rules):
-        at = ("rules", index, "actions")
-        yield from _known((*at, "department"), rule.actions.department, departments)
-        yield from _known((*at, "category"), rule.actions.category, categories)
-        yield from _known((*at, "assign"), rule.actions.assign, agents | {"nobody"})
-    for index, account in enumerate(workspace.accounts):
-        yield from _known(("accounts", index, "store"), account.store, stores)
-        yield from _known(("accounts", index, "department"), account.department, departments)
-
-
-def _known(path: tuple[str | int, ...], value: str | None, known: set[str]) -> Iterator[_Finding]:
-    if value is not None and value not in known:
-        yield _Finding(path, f"{value!r} is not defined", f"one of: {', '.join(sorted(known)) or 'none yet'}")
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-def _is_date(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+def _keys(kind: type[Node], inner: Location) -> list[str]:
+    """The keys of the struct that lies at `inner` inside `kind`."""
+    found: msgspec.inspect.Type = msgspec.inspect.type_info(kind)
+    for step in inner:
+        if isinstance(found, msgspec.inspect.StructType):
+            found = next(field.type for field in found.fields if field.encode_name == step)
+        elif isinstance(found, msgspec.inspect.VarTupleType):
+            found = found.item_type
+    return [f.encode_name for f in found.fields] if isinstance(found, msgspec.inspect.StructType) else []
