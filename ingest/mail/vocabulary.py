@@ -2,93 +2,395 @@
 
 from __future__ import annotations
 
-REPLY_PREFIXES = frozenset(
-    "re aw antw antwort sv vs vá ynt yan res rép rif r odp atb ref回复 回复 回覆 答复 答覆 返信 返 답장 회신 отв ответ відп od ατ απ "
-    "σχετ απαντηση απάντηση תשובה השב رد bls tl trả lời vast oтв ang bal ats atsakymas atbilde válasz raspuns răspuns "
-    "réf ré relais réponse".split()
-) - {"ref回复", "trả", "lời", "od", "r"} | {"trả lời", "r", "odgovor"}
-FORWARD_PREFIXES = frozenset(
-    "fwd fw wg tr rv enc i pd vb vl doorst ilt i̇lt ilet i̇let iletilen vs videresendt vidaresänt továbbítva továbbítás tovabbitas "
-    "fs turpmāk prosl preposl přeposl proslijeđeno пересл перенапр пер prfwd 转发 转寄 轉寄 転送 전달 העברה إعادة توجيه trs trasmis "
-    "trasm doorgestuurd weitergeleitet inoltro rinvio réexp redir redirecționat persiųsti chuyển fyi προώθ προωθημένο прд".split()
-) - {"fyi", "توجيه", "إعادة"} | {"إعادة توجيه", "chuyển tiếp", "تحويل"}
+
+def _listed(words: str, separator: str = "|") -> frozenset[str]:
+    return frozenset(words.split(separator))
+
+
+REPLY_PREFIXES = _listed(
+    "re|aw|antw|antwort|sv|vs|vá|ynt|yan|res|rép|réf|rif|r|odp|odpověď|atb|回复|回覆|答复|答覆|返信|답장|회신|отв|ответ|відп|απ|σχετ|"
+    "απάντηση|תשובה|השב|رد|bls|tl|trả lời|vast|balas|ats|atsakymas|atbilde|válasz|răspuns|réponse|odgovor"
+)
+FORWARD_PREFIXES = _listed(
+    "fwd|fw|wg|tr|trs|rv|enc|i|pd|vb|vl|vs|fs|doorst|doorgestuurd|ilt|i̇lt|ilet|iletilen|i̇letilen|videresendt|vidarebefordrat|"
+    "továbbítva|továbbítás|turpmāk|preposl|přeposl|proslijeđeno|пересл|перенапр|пер|прд|转发|轉寄|转寄|転送|전달|העברה|إعادة توجيه|"
+    "تحويل|weitergeleitet|inoltro|réexp|redirecționat|persiųsti|chuyển tiếp|προώθ"
+)
 
 # Labels of the header block that a program writes above a quoted or forwarded mail.
 FROM = frozenset(
-    "From|Von|De|De la|Da|Van|Från|Fra|Od|Lähettäjä|Saatja|Feladó|Kimden|Gönderen|От|От кого|Отправитель|Від|Від кого|Šalje|"
-    "Pošiljatelj|Pošiljalac|Expeditorul|Expeditor|de la|Expéditeur|Remitente|Mittente|Afzender|Absender|Avsändare|Afsender|Avsender|"
-    "Nadawca|Odesílatel|Odosielateľ|Отправлено|Από|Αποστολέας|מאת|من|差出人|送信元|寄件者|寄件人|发件人|發件人|보낸 사람|보낸사람|"
-    "Nuo|Siuntėjas|No|Sūtītājs|Izpilde|Dari|Từ|จาก|Desde|Forfatter|Autor|Подател|Од".split("|")
+    [
+        "From",
+        "Von",
+        "De",
+        "De la",
+        "Da",
+        "Van",
+        "Från",
+        "Fra",
+        "Od",
+        "Lähettäjä",
+        "Saatja",
+        "Feladó",
+        "Kimden",
+        "Gönderen",
+        "От",
+        "От кого",
+        "Отправитель",
+        "Від",
+        "Від кого",
+        "Šalje",
+        "Pošiljatelj",
+        "Pošiljalac",
+        "Expeditorul",
+        "Expeditor",
+        "de la",
+        "Expéditeur",
+        "Remitente",
+        "Mittente",
+        "Afzender",
+        "Absender",
+        "Avsändare",
+        "Afsender",
+        "Avsender",
+        "Nadawca",
+        "Odesílatel",
+        "Odosielateľ",
+        "Отправлено",
+        "Από",
+        "Αποστολέας",
+        "מאת",
+        "من",
+        "差出人",
+        "送信元",
+        "寄件者",
+        "寄件人",
+        "发件人",
+        "發件人",
+        "보낸 사람",
+        "보낸사람",
+        "Nuo",
+        "Siuntėjas",
+        "No",
+        "Sūtītājs",
+        "Izpilde",
+        "Dari",
+        "Từ",
+        "จาก",
+        "Desde",
+        "Forfatter",
+        "Autor",
+        "Подател",
+        "Од",
+    ]
 )
 TO = frozenset(
-    "To|An|À|A|Para|Do|Aan|Till|Til|Komu|Pre|Vastaanottaja|Saaja|Adressaat|Címzett|Kime|Alıcı|Кому|Получатель|Prima|Za|Primatelj|"
-    "Destinatarul|Către|Catre|Destinataire|Destinatario|Destinatário|Ontvanger|Empfänger|Mottagare|Modtager|Mottaker|Adresat|Příjemce|"
-    "Prejemnik|Προς|אל|إلى|宛先|送信先|收件者|收件人|받는 사람|받는사람|Kam|Kepada|Đến|ถึง|До|За".split("|")
+    [
+        "To",
+        "An",
+        "À",
+        "A",
+        "Para",
+        "Do",
+        "Aan",
+        "Till",
+        "Til",
+        "Komu",
+        "Pre",
+        "Vastaanottaja",
+        "Saaja",
+        "Adressaat",
+        "Címzett",
+        "Kime",
+        "Alıcı",
+        "Кому",
+        "Получатель",
+        "Prima",
+        "Za",
+        "Primatelj",
+        "Destinatarul",
+        "Către",
+        "Catre",
+        "Destinataire",
+        "Destinatario",
+        "Destinatário",
+        "Ontvanger",
+        "Empfänger",
+        "Mottagare",
+        "Modtager",
+        "Mottaker",
+        "Adresat",
+        "Příjemce",
+        "Prejemnik",
+        "Προς",
+        "אל",
+        "إلى",
+        "宛先",
+        "送信先",
+        "收件者",
+        "收件人",
+        "받는 사람",
+        "받는사람",
+        "Kam",
+        "Kepada",
+        "Đến",
+        "ถึง",
+        "До",
+        "За",
+    ]
 )
 CC = frozenset(
-    "Cc|CC|cc|Kopie|Kopia|Kopi|Kopija|Kópia|Kopio|Koopia|Másolat|Másolatot kap|Bilgi|Копия|Копія|Dw|DW|UDW|Copie|Copia|Cópia|CC:|"
-    "Κοιν|Κοινοποίηση|עותק|נסخة|نسخة|写し|抄送|副本|참조|Tembusan|สำเนา|Blind copy|Kopje|Kopiya".split("|")
+    [
+        "Cc",
+        "CC",
+        "cc",
+        "Kopie",
+        "Kopia",
+        "Kopi",
+        "Kopija",
+        "Kópia",
+        "Kopio",
+        "Koopia",
+        "Másolat",
+        "Másolatot kap",
+        "Bilgi",
+        "Копия",
+        "Копія",
+        "Dw",
+        "DW",
+        "UDW",
+        "Copie",
+        "Copia",
+        "Cópia",
+        "CC:",
+        "Κοιν",
+        "Κοινοποίηση",
+        "עותק",
+        "נסخة",
+        "نسخة",
+        "写し",
+        "抄送",
+        "副本",
+        "참조",
+        "Tembusan",
+        "สำเนา",
+        "Blind copy",
+        "Kopje",
+        "Kopiya",
+    ]
 )
 SUBJECT = frozenset(
-    "Subject|Betreff|Objet|Asunto|Oggetto|Assunto|Onderwerp|Ämne|Emne|Temat|Předmět|Predmet|Aihe|Teema|Tárgy|Konu|Тема|Naslov|"
-    "Subiectul|Subiect|Θέμα|נושא|الموضوع|件名|主旨|主题|主題|제목|Tema|Temats|Subyek|Subjek|Perihal|Chủ đề|เรื่อง|Относно|Asunto del mensaje".split(
-        "|"
-    )
+    [
+        "Subject",
+        "Betreff",
+        "Objet",
+        "Asunto",
+        "Oggetto",
+        "Assunto",
+        "Onderwerp",
+        "Ämne",
+        "Emne",
+        "Temat",
+        "Předmět",
+        "Predmet",
+        "Aihe",
+        "Teema",
+        "Tárgy",
+        "Konu",
+        "Тема",
+        "Naslov",
+        "Subiectul",
+        "Subiect",
+        "Θέμα",
+        "נושא",
+        "الموضوع",
+        "件名",
+        "主旨",
+        "主题",
+        "主題",
+        "제목",
+        "Tema",
+        "Temats",
+        "Subyek",
+        "Subjek",
+        "Perihal",
+        "Chủ đề",
+        "เรื่อง",
+        "Относно",
+        "Asunto del mensaje",
+    ]
 )
 DATE = frozenset(
-    "Date|Sent|Datum|Gesendet|Envoyé|Enviado|Enviada|Inviato|Verzonden|Skickat|Sendt|Wysłano|Wysłane|Odesláno|Odoslané|Lähetetty|"
-    "Saadetud|Küldve|Elküldve|Dátum|Gönderildi|Gönderme Tarihi|Tarih|Отправлено|Дата|Дата отправки|Надіслано|Poslano|Poslato|Trimis|"
-    "Dată|Data|Fecha|Dato|Päivämäärä|Kuupäev|Envoyé le|Ημερομηνία|Στάλθηκε|תאריך|נשלח|التاريخ|تاريخ|日付|送信日時|送信日|日期|发送时间|"
-    "寄件日期|傳送時間|發送時間|날짜|보낸 날짜|Data wysłania|Išsiųsta|Nosūtīts|Tanggal|Dikirim|Ngày|Đã gửi|วันที่|ส่ง|Datums|Изпратено|"
-    "Enviado el|Enviado em|Data de envio|Date d'envoi|Pvm|Skickades".split("|")
+    [
+        "Date",
+        "Sent",
+        "Datum",
+        "Gesendet",
+        "Envoyé",
+        "Enviado",
+        "Enviada",
+        "Inviato",
+        "Verzonden",
+        "Skickat",
+        "Sendt",
+        "Wysłano",
+        "Wysłane",
+        "Odesláno",
+        "Odoslané",
+        "Lähetetty",
+        "Saadetud",
+        "Küldve",
+        "Elküldve",
+        "Dátum",
+        "Gönderildi",
+        "Gönderme Tarihi",
+        "Tarih",
+        "Отправлено",
+        "Дата",
+        "Дата отправки",
+        "Надіслано",
+        "Poslano",
+        "Poslato",
+        "Trimis",
+        "Dată",
+        "Data",
+        "Fecha",
+        "Dato",
+        "Päivämäärä",
+        "Kuupäev",
+        "Envoyé le",
+        "Ημερομηνία",
+        "Στάλθηκε",
+        "תאריך",
+        "נשלח",
+        "التاريخ",
+        "تاريخ",
+        "日付",
+        "送信日時",
+        "送信日",
+        "日期",
+        "发送时间",
+        "寄件日期",
+        "傳送時間",
+        "發送時間",
+        "날짜",
+        "보낸 날짜",
+        "Data wysłania",
+        "Išsiųsta",
+        "Nosūtīts",
+        "Tanggal",
+        "Dikirim",
+        "Ngày",
+        "Đã gửi",
+        "วันที่",
+        "ส่ง",
+        "Datums",
+        "Изпратено",
+        "Enviado el",
+        "Enviado em",
+        "Data de envio",
+        "Date d'envoi",
+        "Pvm",
+        "Skickades",
+    ]
 )
 REPLY_TO = frozenset(
-    "Reply-To|Antwort an|Répondre à|Responder a|Responder para|Rispondi a|Antwoord aan|Svara till|Svar til|Svar til|Odpowiedz do|"
-    "Odpověď|Odpovedať|Vastaus|Vastausosoite|Válaszcím|Yanıt Adresi|Yanıtla|Ответить|Кому ответить|Odgovori|Răspuns la|返信先|"
-    "Organization|Organisation|Importance|Priority|Attachments|Anhänge|Wichtigkeit|Bilagor|Vedhæftede filer|Bcc|Resent-From|"
-    "Message-ID|Newsgroups|References|In-Reply-To|Return-Path|Mailing-List|Importancia|Anlagen|Pièces jointes".split(
-        "|"
-    )
+    [
+        "Reply-To",
+        "Antwort an",
+        "Répondre à",
+        "Responder a",
+        "Responder para",
+        "Rispondi a",
+        "Antwoord aan",
+        "Svara till",
+        "Svar til",
+        "Svar til",
+        "Odpowiedz do",
+        "Odpověď",
+        "Odpovedať",
+        "Vastaus",
+        "Vastausosoite",
+        "Válaszcím",
+        "Yanıt Adresi",
+        "Yanıtla",
+        "Ответить",
+        "Кому ответить",
+        "Odgovori",
+        "Răspuns la",
+        "返信先",
+        "Organization",
+        "Organisation",
+        "Importance",
+        "Priority",
+        "Attachments",
+        "Anhänge",
+        "Wichtigkeit",
+        "Bilagor",
+        "Vedhæftede filer",
+        "Bcc",
+        "Resent-From",
+        "Message-ID",
+        "Newsgroups",
+        "References",
+        "In-Reply-To",
+        "Return-Path",
+        "Mailing-List",
+        "Importancia",
+        "Anlagen",
+        "Pièces jointes",
+    ]
 )
 
 # The line above a forwarded mail (between dashes, or with a colon), lower case.
-FORWARD_MARKERS = (
-    "forwarded message|forwarded by|forwarded email|forward message|forwarded mail|begin forwarded message|"
-    "weitergeleitete nachricht|anfang der weitergeleiteten nachricht|weitergeleitete e-mail|message transféré|message transmis|"
-    "message réexpédié|début du message transféré|début du message réexpédié|mensaje reenviado|mensaje remitido|"
-    "inicio del mensaje reenviado|messaggio inoltrato|messaggio reindirizzato|inizio messaggio inoltrato|inizio del messaggio inoltrato|"
-    "mensagem encaminhada|mensagem reencaminhada|início da mensagem encaminhada|início da mensagem reencaminhada|"
+FORWARD_MARKERS = _listed(
+    "forwarded message|forwarded by|forwarded email|forward message|forwarded mail|"
+    "begin forwarded message|weitergeleitete nachricht|anfang der weitergeleiteten nachricht|"
+    "weitergeleitete e-mail|message transféré|message transmis|message réexpédié|"
+    "début du message transféré|début du message réexpédié|mensaje reenviado|mensaje remitido|"
+    "inicio del mensaje reenviado|messaggio inoltrato|messaggio reindirizzato|"
+    "inizio messaggio inoltrato|inizio del messaggio inoltrato|mensagem encaminhada|"
+    "mensagem reencaminhada|início da mensagem encaminhada|início da mensagem reencaminhada|"
     "doorgestuurd bericht|begin doorgestuurd bericht|vidarebefordrat meddelande|vidarebefordrat mejl|"
-    "vidarebefordrat brev|vidarebefordrad e-post|videresendt besked|videresendt meddelelse|start på videresendt besked|"
-    "videresendt melding|videresendt e-post|początek przekazywanej wiadomości|przekazana wiadomość|wiadomość przesłana dalej|"
-    "przesłana wiadomość|wiadomość przekazana|začátek přeposílané zprávy|přeposlaná zpráva|předaná zpráva|preposlaná správa|"
-    "začiatok preposlanej správy|edelleen lähetetty viesti|edelleenlähetetty viesti|välitetty viesti alkaa|välitetty viesti|"
-    "edastatud kiri|edastatud sõnum|továbbított üzenet|továbbított levél|továbbított levél kezdete|iletilen ileti|iletilmiş ileti|"
-    "yönlendirilmiş ileti|iletilen mesaj|i̇letilen i̇leti|i̇leti başlangıcı|ileti başlangıcı|i̇letilmiş ileti|yönlendirilen ileti|"
-    "начало переадресованного сообщения|пересылаемое сообщение|пересланное сообщение|перенаправленное сообщение|"
-    "переадресованное сообщение|пересылаемое письмо|початок листа, що пересилається|перенаправлене повідомлення|переслане повідомлення|"
-    "переслане сообщение|препратено съобщение|препратено писмо|započni proslijeđenu poruku|proslijeđena poruka|prosleđena poruka|"
-    "прослеђена порука|posredovano sporočilo|începe mesajul redirecționat|mesaj redirecționat|mesaj redirectionat|mesaj transmis|"
-    "προωθημένο μήνυμα|αρχή προωθημένου μηνύματος|הודעה שהועברה|הודעה מועברת|رسالة معاد توجيهها|رسالة تمت إعادة توجيهها|"
-    "الرسالة المُعاد توجيهها|转发的邮件|转发邮件|轉寄郵件|轉寄的郵件|轉寄訊息|已转发邮件|已轉寄的郵件|転送メッセージ|転送されたメッセージ|"
-    "メッセージを転送|転送メール|ここから転送|전달된 메시지|전달된 메세지|전달된 이메일|persiųstas laiškas|persiunčiamas laiškas|"
-    "pārsūtīta vēstule|pārsūtītais ziņojums|pesan terusan|pesan diteruskan|thư chuyển tiếp|tin nhắn đã chuyển tiếp|ข้อความที่ส่งต่อ|"
-    "missatge reenviat|mezu birbidalia|áframsend skilaboð"
-).split("|")
+    "vidarebefordrat brev|vidarebefordrad e-post|videresendt besked|videresendt meddelelse|"
+    "start på videresendt besked|videresendt melding|videresendt e-post|"
+    "początek przekazywanej wiadomości|przekazana wiadomość|wiadomość przesłana dalej|"
+    "przesłana wiadomość|wiadomość przekazana|začátek přeposílané zprávy|přeposlaná zpráva|"
+    "předaná zpráva|preposlaná správa|začiatok preposlanej správy|edelleen lähetetty viesti|"
+    "edelleenlähetetty viesti|välitetty viesti alkaa|välitetty viesti|edastatud kiri|edastatud sõnum|"
+    "továbbított üzenet|továbbított levél|továbbított levél kezdete|iletilen ileti|iletilmiş ileti|"
+    "yönlendirilmiş ileti|iletilen mesaj|i̇letilen i̇leti|i̇leti başlangıcı|ileti başlangıcı|"
+    "i̇letilmiş ileti|yönlendirilen ileti|начало переадресованного сообщения|пересылаемое сообщение|"
+    "пересланное сообщение|перенаправленное сообщение|переадресованное сообщение|пересылаемое письмо|"
+    "початок листа, що пересилається|перенаправлене повідомлення|переслане повідомлення|"
+    "переслане сообщение|препратено съобщение|препратено писмо|započni proslijeđenu poruku|"
+    "proslijeđena poruka|prosleđena poruka|прослеђена порука|posredovano sporočilo|"
+    "începe mesajul redirecționat|mesaj redirecționat|mesaj redirectionat|mesaj transmis|"
+    "προωθημένο μήνυμα|αρχή προωθημένου μηνύματος|הודעה שהועברה|הודעה מועברת|رسالة معاد توجيهها|"
+    "رسالة تمت إعادة توجيهها|الرسالة المُعاد توجيهها|转发的邮件|转发邮件|轉寄郵件|轉寄的郵件|轉寄訊息|已转发邮件|已轉寄的郵件|転送メッセージ|"
+    "転送されたメッセージ|メッセージを転送|転送メール|ここから転送|전달된 메시지|전달된 메세지|전달된 이메일|persiųstas laiškas|"
+    "persiunčiamas laiškas|pārsūtīta vēstule|pārsūtītais ziņojums|pesan terusan|pesan diteruskan|"
+    "thư chuyển tiếp|tin nhắn đã chuyển tiếp|ข้อความที่ส่งต่อ|missatge reenviat|mezu birbidalia|"
+    "áframsend skilaboð"
+)
 # The same for a quoted original, which is a forward only if the subject says so.
-ORIGINAL_MARKERS = (
-    "original message|original mail|original email|reply message|replied message|original appointment|ursprüngliche nachricht|"
-    "original-nachricht|originalnachricht|original nachricht|ursprüngliche mail|message d'origine|message original|message d’origine|"
-    "mensaje original|mensaje de origen|messaggio originale|messaggio original|mensagem original|oorspronkelijk bericht|originele bericht|"
-    "origineel bericht|ursprungligt meddelande|originalmeddelande|oprindelig meddelelse|original meddelelse|opprinnelig melding|"
-    "original melding|wiadomość oryginalna|oryginalna wiadomość|wiadomość pierwotna|původní zpráva|původní e-mail|pôvodná správa|"
-    "alkuperäinen viesti|algne sõnum|algne kiri|eredeti üzenet|orijinal mesaj|özgün ileti|orjinal mesaj|özgün mesaj|orijinal ileti|"
-    "исходное сообщение|оригинальное сообщение|исходное письмо|первоначальное сообщение|вихідне повідомлення|оригінальне повідомлення|"
-    "оригинално съобщение|izvorna poruka|originalna poruka|оригинална порука|izvirno sporočilo|mesaj original|mesajul original|"
-    "αρχικό μήνυμα|ההודעה המקורית|הודעה מקורית|الرسالة الأصلية|原始邮件|原始郵件|原邮件|原始訊息|元のメッセージ|オリジナルメッセージ|"
-    "원본 메시지|원본 메일|original meldning|originalus laiškas|pradinis laiškas|oriģinālais ziņojums|pesan asli|thư gốc|ข้อความต้นฉบับ|"
+ORIGINAL_MARKERS = _listed(
+    "original message|original mail|original email|reply message|replied message|original appointment|"
+    "ursprüngliche nachricht|original-nachricht|originalnachricht|original nachricht|"
+    "ursprüngliche mail|message d'origine|message original|message d’origine|mensaje original|"
+    "mensaje de origen|messaggio originale|messaggio original|mensagem original|"
+    "oorspronkelijk bericht|originele bericht|origineel bericht|ursprungligt meddelande|"
+    "originalmeddelande|oprindelig meddelelse|original meddelelse|opprinnelig melding|"
+    "original melding|wiadomość oryginalna|oryginalna wiadomość|wiadomość pierwotna|původní zpráva|"
+    "původní e-mail|pôvodná správa|alkuperäinen viesti|algne sõnum|algne kiri|eredeti üzenet|"
+    "orijinal mesaj|özgün ileti|orjinal mesaj|özgün mesaj|orijinal ileti|исходное сообщение|"
+    "оригинальное сообщение|исходное письмо|первоначальное сообщение|вихідне повідомлення|"
+    "оригінальне повідомлення|оригинално съобщение|izvorna poruka|originalna poruka|оригинална порука|"
+    "izvirno sporočilo|mesaj original|mesajul original|αρχικό μήνυμα|ההודעה המקורית|הודעה מקורית|"
+    "الرسالة الأصلية|原始邮件|原始郵件|原邮件|原始訊息|元のメッセージ|オリジナルメッセージ|원본 메시지|원본 메일|original meldning|"
+    "originalus laiškas|pradinis laiškas|oriģinālais ziņojums|pesan asli|thư gốc|ข้อความต้นฉบับ|"
     "missatge original|oорспронкелийк"
-).split("|")
+)
 
 # "… wrote": the words that, with a date or an address beside them, introduce a quote.
 WROTE = (

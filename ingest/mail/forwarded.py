@@ -1,0 +1,283 @@
+"""Who really wrote: the mail inside a forwarded mail, and senders that a group, list or form mailer replaced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest.mail.headers import Address, Headers, addresses
+from ingest.mail.threading import is_forward_subject, is_reply_subject
+from ingest.mail.vocabulary import (
+    CC,
+    DATE,
+    FORWARD_MARKERS,
+    FROM,
+    ORIGINAL_MARKERS,
+    REPLY_TO,
+    SUBJECT,
+    TO,
+    WROTE,
+)
+
+MAX_SCAN = 64 * 1024
+_ROLES = {
+    **dict.fromkeys(REPLY_TO, "other"),
+    **dict.fromkeys(CC, "cc"),
+    **dict.fromkeys(SUBJECT, "subject"),
+    **dict.fromkeys(DATE, "date"),
+    **dict.fromkeys(TO, "to"),
+    **dict.fromkeys(FROM, "from"),
+}
+
+
+def _either(words: frozenset[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+_LABELS = _either(frozenset(_ROLES))
+_MARKER = re.compile(
+    rf"^[ \t>]*(?:[-=_*]{{2,}}[ \t]*(?P<dashed>{_either(FORWARD_MARKERS)})\b[^\n:：]{{0,60}}?(?:[-=_*]{{2,}}|$)"
+    rf"|(?P<plain>{_either(FORWARD_MARKERS)})[ \t]*[:：][ \t]*$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ORIGINAL = re.compile(
+    rf"^[ \t>]*[-=_*]{{2,}}[ \t]*(?:{_either(ORIGINAL_MARKERS)})[ \t]*[-=_*]{{2,}}[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FIELD = re.compile(
+    rf"^[ \t>]*[*_]{{0,2}}(?P<label>{_LABELS})[ \t\xa0]?[*_]{{0,2}}[ \t\xa0]?[:：][*_]{{0,2}}[ \t\xa0]*(?P<value>.*)$"
+)
+_INSIDE = re.compile(rf"(?P<label>{_LABELS})[ \xa0]?[:：]")
+_START = re.compile(
+    rf"^(?P<rule>[ \t>]*_{{10,}}[ \t]*\n\s*)?[ \t>]*[*_]{{0,2}}(?:{_either(FROM)})[ \t\xa0]?[*_]{{0,2}}[ \t\xa0]?[:：]",
+    re.MULTILINE,
+)
+_WROTE_LINE = re.compile(
+    rf"^[ \t>\ufeff]*(?=[^\n]*(?:{WROTE}))(?=[^\n]*\d)[^\n]{{0,300}}<(?P<address>[^<>\s]+@[^<>\s]+)>[^\n]{{0,100}}[:：][ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANGLE = re.compile(r"[<\[(](?:mailto:)?([^<>\[\]()\s]+@[^<>\[\]()\s]+?)(?:<mailto:[^<>]*>)?[>\])]")
+_BARE = re.compile(r"[^\s<>\"'(),;:\[\]]+@[^\s<>\"'(),;:\[\]]+")
+_QUOTED_NAME = re.compile(r"[\"“”„«»]\s*([^\"“”„«»\n]{1,100}?)\s*[\"“”„«»]")
+_NAME_EDGE = " \t\xa0\"'“”„«»*,;"
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The mail inside. `above`: what the forwarder wrote; `body`: the original's text."""
+
+    name: str
+    address: str
+    subject: str
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    body: str
+    above: str
+
+
+def find(text: str, subject: str = "", answers: bool = False) -> Forwarded | None:
+    """The forwarded mail in a plain text, or null. `answers`: the mail is an answer to one of ours (In-Reply-To).
+
+    A marker says so by itself. A bare header block is the same in answers, so there the subject's prefix decides.
+    """
+    text = text[:MAX_SCAN].replace("\r\n", "\n").replace("\xa0", " ").replace("\ufeff", "")
+    forward, reply = is_forward_subject(subject), is_reply_subject(subject)
+    ambiguous = forward or not (reply or answers)
+    marker = next((m for m in _MARKER.finditer(text) if _block(text, m.end()) is not None), None)
+    if marker is not None and not (reply and not forward and _quoted_deep(text, marker.start())):
+        return _read(text, marker.start(), marker.end())
+    original = next(iter(_ORIGINAL.finditer(text)), None)
+    if original is not None and (forward or (ambiguous and not text[: original.start()].strip())):
+        found = _read(text, original.start(), original.end())
+        if found is not None:
+            return found
+    for start in _START.finditer(text):
+        if not (forward or (ambiguous and start["rule"])):
+            break
+        head = start.end("rule") if start["rule"] else start.start()
+        found = _read(text, start.start(), head)
+        if found is not None:
+            return found
+    return _from_introduction(text) if forward else None
+
+
+def _quoted_deep(text: str, at: int) -> bool:
+    """An answer to a forwarded mail quotes the marker; that is no forward."""
+    return ">" in text[at : at + 4] and bool(text[:at].strip())
+
+
+def _block(text: str, at: int) -> tuple[dict[str, str], int] | None:
+    """The header block at this place (blank lines may come first) and where it ends; null without a From."""
+    fields: dict[str, str] = {}
+    last = ""
+    end = at
+    same_line = text[at : text.find("\n", at) if "\n" in text[at:] else len(text)]
+    if same_line.strip(" \t->_*"):
+        return _one_line_block(text, at, same_line)
+    position = at
+    for number, line in enumerate(text[at : at + 8192].split("\n")):
+        bare = line.strip(" \t>")
+        match = _FIELD.match(line)
+        if (match is not None and _ROLES[match["label"]] not in fields) or (
+            match and _ROLES[match["label"]] == "other"
+        ):
+            last = _ROLES[match["label"]]
+            fields[last] = match["value"].strip(" *")
+        elif (bare and last in ("to", "cc", "subject") and line[:1] in " \t" and "from" in fields) or (
+            bare and last in ("to", "cc") and fields[last].rstrip().endswith((",", ";"))
+        ):
+            fields[last] += " " + bare
+        elif bare or (fields and number > 0 and not _more_fields(text, position + len(line))):
+            if not fields and number < 4 and not bare:
+                continue
+            break
+        position += len(line) + 1
+        if fields:
+            end = position
+    return (fields, min(end, len(text))) if "from" in fields and len(fields) >= 2 else None
+
+
+def _more_fields(text: str, at: int) -> bool:
+    """Some programs put blank lines between the fields."""
+    following = text[at : at + 400].lstrip(" \t>\n").partition("\n")[0]
+    return _FIELD.match(following) is not None
+
+
+def _one_line_block(text: str, at: int, line: str) -> tuple[dict[str, str], int] | None:
+    """Yahoo's: every field on the marker's own line, without anything between them."""
+    fields: dict[str, str] = {}
+    found = list(_INSIDE.finditer(line))
+    for number, match in enumerate(found):
+        role = _ROLES[match["label"]]
+        if role in fields:
+            continue
+        after = next(
+            (m.start() for m in found[number + 1 :] if _ROLES[m["label"]] not in fields | {role: ""}),
+            len(line),
+        )
+        fields[role] = line[match.end() : after].strip()
+    return (fields, at + len(line)) if "from" in fields and len(fields) >= 2 else None
+
+
+def _read(text: str, start: int, head: int) -> Forwarded | None:
+    block = _block(text, head)
+    if block is None:
+        return None
+    fields, end = block
+    name, address = person(fields["from"])
+    if not name and not address:
+        return None
+    quoted = text[head : head + 200].lstrip("\n").startswith(">")
+    body = text[end:]
+    if quoted or body.lstrip("\n").startswith(">"):
+        body = re.sub(r"^[ \t]*> ?", "", body, flags=re.MULTILINE)
+    people = [tuple(_BARE.findall(fields.get(role, ""))) for role in ("to", "cc")]
+    return Forwarded(
+        name,
+        address,
+        fields.get("subject", ""),
+        people[0],
+        people[1],
+        body.strip(),
+        text[:start].strip(" \t\n>"),
+    )
+
+
+def _from_introduction(text: str) -> Forwarded | None:
+    """Old Outlook: only "On … "Ann" <ann@…> wrote:" above an indented text."""
+    found = _WROTE_LINE.search(text)
+    if found is None:
+        return None
+    line = found[0]
+    quoted = _QUOTED_NAME.search(line)
+    name = quoted[1] if quoted else _name_beside(line, found["address"])
+    body = re.sub(r"^(?: {4}|\t|> ?)", "", text[found.end() :], flags=re.MULTILINE)
+    return Forwarded(
+        name.strip(_NAME_EDGE), found["address"], "", (), (), body.strip(), text[: found.start()].strip()
+    )
+
+
+_NAME_WORDS = re.compile(r"((?:[^\W\d_][\w.'’-]*[ ]?){1,5})[ ,(]*$")
+
+
+def _name_beside(line: str, address: str) -> str:
+    before = line[: line.index(address)].rstrip(" <(")
+    words = _NAME_WORDS.search(before)
+    if words is None:
+        return ""
+    # Names begin with capitals; the words of the sentence around them mostly do not.
+    kept: list[str] = []
+    for word in reversed(words[1].split()):
+        if word[:1].islower() and kept:
+            break
+        kept.append(word)
+    return " ".join(reversed(kept))
+
+
+def person(value: str) -> tuple[str, str]:
+    """Name and address of a From line in a text; either may be empty."""
+    angled = _ANGLE.search(value)
+    if angled is not None:
+        name = value[: angled.start()]
+        return _clean_name(name, angled[1]), angled[1].strip("'\"")
+    bare = _BARE.search(value)
+    if bare is not None:
+        return _clean_name(value[: bare.start()], bare[0]), bare[0]
+    return value.strip(_NAME_EDGE), ""
+
+
+def _clean_name(name: str, address: str) -> str:
+    cleaned = re.sub(r"[<\[(].*$", "", name).strip(_NAME_EDGE)
+    return "" if cleaned.lower() == address.lower() else cleaned
+
+
+_VIA = re.compile(
+    r"^(?P<name>.+?)\s+(?:via|through|über|durch|par|por|tramite|przez|через)\s+.+$", re.IGNORECASE
+)
+_MACHINE = re.compile(
+    r"^(?:no-?reply|do-?not-?reply|donotreply|nobody|wordpress|www-data|apache|webmaster|mailer|forms?|webform|contact-?form|"
+    r"notifications?|form-?submission|website|noresponder|keine-?antwort|nepasrepondre)(?:[+._-].*)?@",
+    re.IGNORECASE,
+)
+_LIST_HEADERS = ("list-id", "list-post", "x-google-group-id", "mailing-list")
+
+
+def replaced_sender(fields: Headers, sender: Address, options: Mapping[str, str]) -> Address | None:
+    """The person whose address a list, group or form mailer put elsewhere, or null if From is the person."""
+    for header in ("x-original-from", "x-original-sender"):
+        found = addresses(fields.raw(header) or b"")[0]
+        if found and found[0].address and found[0].address.lower() != sender.address.lower():
+            via = _VIA.match(sender.name)
+            return Address(found[0].name or (via["name"].strip("'\" ") if via else ""), found[0].address)
+    answered = addresses(fields.raw("reply-to") or b"")[0]
+    if (
+        len(answered) != 1
+        or "@" not in answered[0].address
+        or answered[0].address.lower() == sender.address.lower()
+    ):
+        return None
+    if _MACHINE.match(answered[0].address):
+        return None
+    via = _VIA.match(sender.name)
+    listed = any(fields.has(header) for header in _LIST_HEADERS)
+    own = sender.address.lower() in own_addresses(options)
+    if (
+        _MACHINE.match(sender.address)
+        or own
+        or (via is not None and listed)
+        or options.get("reply_to") == "trust"
+    ):
+        return Address(answered[0].name or (via["name"].strip("'\" ") if via else ""), answered[0].address)
+    return None
+
+
+def own_addresses(options: Mapping[str, str]) -> frozenset[str]:
+    """The account's own addresses: `address`, which may hold several, and `groups`."""
+    given = f"{options.get('address', '')},{options.get('groups', '')}"
+    return frozenset(one.strip().lower() for one in given.split(",") if one.strip())
+
+
+def is_machine(address: str) -> bool:
+    """Whether an address belongs to a program rather than to a person."""
+    return _MACHINE.match(address) is not None
