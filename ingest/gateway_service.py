@@ -29,7 +29,7 @@ class GatewayService:
         clock = Clock(settings.clock)
         self._database = Database(settings.postgres, max_size=2, timeout=1.0)
         self._producer = Producer(settings.kafka)
-        self._spool = Spool(settings.spool / "gateway", settings.spool_bytes, settings.fsync_ms / 1000)
+        self._spool = Spool.claim(settings.spool, "gateway", settings.spool_bytes, settings.fsync_ms / 1000)
         self._intake = Intake(self._producer, Archive(settings.archive), self._spool, clock)
         self._accounts = Accounts(settings, WorkspaceCache(ConfigStore(self._database), clock))
         self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)
@@ -57,6 +57,7 @@ class GatewayService:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._producer.stop()
+                self._spool.close()
 
     async def stop(self) -> None:
         """New calls get 503; what has begun is answered."""

@@ -58,6 +58,7 @@ class Intake:
         self._clock = clock
         self._queue: list[tuple[Sequence[Outgoing], asyncio.Future[None]]] = []
         self._sender: asyncio.Task[None] | None = None
+        self._away = False
 
     async def accept(self, channel: Channel, raw: Raw) -> Receipt:
         """Takes the bytes in. Returns when they are durable; only then may the sender be told so.
@@ -76,7 +77,10 @@ class Intake:
             receipt = await self._hold(channel, raw, SPAM_HOLD, "", "suppressed")
             return Receipt(tuple(m.message_id for m in messages), "suppressed", receipt.spooled)
         blobs = dict(blobs)
-        records = [_record(message, blobs) for message in messages]
+        try:
+            records = [_record(message, blobs) for message in messages]
+        except Poison as error:
+            return await self._hold(channel, raw, error.reason, error.detail, "parked")
         await self._archive.put(blobs)
         spooled = await self._deliver(channel, raw, records)
         metrics.accepted.labels(channel.name, raw.account).inc(len(records))
@@ -96,26 +100,29 @@ class Intake:
     async def drain(self) -> None:
         """Empties the spool into Kafka, in order, as far as Kafka takes it. Called again and again by the door."""
         while self._spool is not None:
-            entries, cursor = await asyncio.to_thread(self._spool.waiting, _BATCH)
-            if not entries:
+            waiting = await self._spool.oldest(_BATCH)
+            if not waiting.entries:
                 return
             try:
-                await self._producer.send_all([entry.outgoing() for entry in entries])
+                await self._producer.send_all([entry.outgoing() for entry in waiting.entries])
             except Transient as error:
                 log.warning("spool waits", error=str(error))
                 return
-            self._spool.drained(entries, cursor)
+            self._away = False
+            await self._spool.drained(waiting)
 
     async def _deliver(self, channel: Channel, raw: Raw, records: Sequence[Outgoing]) -> bool:
         """Into Kafka, or into the spool for senders that do not retry. Tells whether it was the spool."""
         account = f"{raw.workspace}/{channel.name}/{raw.account}"
         spool = None if channel.limits.sender_retries else self._spool
-        if spool is None or not spool.holds(account):
+        # While Kafka is known to be away, a person at a form does not wait for its time-out.
+        if spool is None or not (spool.holds(account) or self._away):
             try:
                 await self._send(records)
             except Transient:
                 if spool is None:
                     raise
+                self._away = True
             else:
                 failpoint("intake.after_produce")
                 return False
@@ -179,6 +186,8 @@ def _record(message: InboundMessage, blobs: dict[str, bytes]) -> Outgoing:
     value = _encoded(message)
     if len(value) > MAX_INBOUND_BYTES:
         value = _encoded(_by_reference(message, blobs))
+    if len(value) > MAX_INBOUND_BYTES:
+        raise Poison("too_large", f"{len(value)} bytes after its long parts were archived")
     return Outgoing(INBOUND.name, counterpart_key(message), value, trace.headers(message.trace))
 
 
