@@ -173,22 +173,10 @@ class System:
         self._stopping.set()
 
     def _start_servers(self) -> None:
-        failures: list[BaseException] = []
-
-        def start(server: EmbeddedKafka | EmbeddedPostgres) -> None:
-            try:
-                server.start()
-            except Exception as error:
-                failures.append(error)
-
         with self._console.status("starting Kafka and Postgres (the first time fetches the broker's jars)"):
-            threads = [threading.Thread(target=start, args=(s,)) for s in (self._kafka, self._postgres)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        if failures:
-            raise failures[0]
+            self._kafka.begin()
+            self._postgres.start()
+            self._kafka.wait()
 
     def _settings(self) -> Settings:
         """What the environment gave, with the embedded servers and free ports filled in."""

@@ -41,6 +41,14 @@ class Identity(Stage[InboundMessage]):
         self._workspaces = workspaces
         self._clock = clock
 
+    async def start(self) -> None:
+        await self._database.open()
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+        await self._database.close()
+
     async def run(self, batch: Batch[InboundMessage]) -> list[Outcome]:
         """Commit, produce, and only then report: a crash in between repeats both, to the same effect."""
         await self._workspaces.refresh(batch.workspaces)

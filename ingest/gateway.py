@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from litestar import Litestar, MediaType, Request, Response, get, post, route
+from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.datastructures import State
-from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 
 from contracts.errors import Poison, Refused, Transient
@@ -19,6 +18,7 @@ from ingest import form_page
 from ingest.accounts import Accounts
 from ingest.channel import Channel, Normalised, Raw, Verifies, channels
 from ingest.channel import Request as Call
+from ingest.cors import Cors
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake, Receipt
 from runtime import metrics, problems, trace
@@ -167,22 +167,9 @@ async def submit_form(request: GatewayRequest, form: str) -> Response[Any]:
         page = form_page.refusal(f"{error.field}: {error.detail}" if error.field else error.detail)
         return Response(page, status_code=error.status, media_type=MediaType.HTML)
     reference = receipt(taken.message_ids[0])
-    headers = _cors(request, form)
     if plain:
-        return Response(
-            form_page.receipt(reference), status_code=202, media_type=MediaType.HTML, headers=headers
-        )
-    return Response({"receipt": reference}, status_code=202, headers=headers)
-
-
-@route("/forms/{form:str}/submissions", http_method=[HttpMethod.OPTIONS], status_code=204)
-async def preflight(request: GatewayRequest, form: str) -> Response[None]:
-    allowed = {
-        "Access-Control-Allow-Methods": "POST",
-        "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key, traceparent",
-        "Access-Control-Max-Age": "600",
-    }
-    return Response(None, status_code=204, headers=_cors(request, form) | allowed)
+        return Response(form_page.receipt(reference), status_code=202, media_type=MediaType.HTML)
+    return Response({"receipt": reference}, status_code=202)
 
 
 @post("/webhooks/{channel:str}/{account:str}", status_code=200, summary="A provider's call")
@@ -191,19 +178,11 @@ async def receive_webhook(request: GatewayRequest, channel: str, account: str) -
     return Response(b"", status_code=200, media_type=MediaType.TEXT)
 
 
-def _cors(request: GatewayRequest, form: str) -> dict[str, str]:
-    """For the origins that the form's account lists, and no other."""
-    origin = request.headers.get("origin", "")
-    found = _gateway(request).accounts.find("webform", form)
-    if not found or origin not in found[1].origins:
-        return {}
-    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
-
-
 def create_app(gateway: Gateway) -> Litestar:
     """The ASGI application."""
     return Litestar(
-        route_handlers=[show_form, submit_form, preflight, receive_webhook],
+        route_handlers=[show_form, submit_form, receive_webhook],
+        middleware=[Cors(gateway.accounts)],
         state=State({"gateway": gateway}),
         exception_handlers={
             Refused: problems.refused,

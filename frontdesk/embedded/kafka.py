@@ -47,7 +47,12 @@ class EmbeddedKafka:
         return self._server.alive()
 
     def start(self) -> None:
-        """Formats the folder the first time. Raises `EmbeddedError`."""
+        """Raises `EmbeddedError` when it does not answer in time."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Launches the broker without waiting for it; formats the folder the first time. Raises `EmbeddedError`."""
         classpath = f"{jars()}/*"
         self._data.mkdir(parents=True, exist_ok=True)
         properties = self._configure()
@@ -61,7 +66,11 @@ class EmbeddedKafka:
             if done.returncode:
                 raise EmbeddedError(f"Kafka's folder cannot be formatted: {done.stderr or done.stdout}")
         command = [java(), *options, "-cp", classpath, "kafka.Kafka", str(properties)]
-        self._server.launch(command, self._answers, _START_SECONDS)
+        self._server.launch(command)
+
+    def wait(self) -> None:
+        """Until it answers."""
+        self._server.wait(self._answers, _START_SECONDS)
 
     def stop(self) -> None:
         self._server.stop(signal.SIGTERM, _STOP_SECONDS)

@@ -89,7 +89,8 @@ class EmbeddedPostgres:
             (cluster / "postmaster.pid").unlink(missing_ok=True)
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         command = [str(_BINARIES / "postgres"), "-D", str(cluster), "-k", str(self._socket), *settings]
-        self._server.launch(command, self._answers, _START_SECONDS, user=self._user)
+        self._server.launch(command, user=self._user)
+        self._server.wait(self._answers, _START_SECONDS)
 
     def stop(self) -> None:
         self._server.stop(signal.SIGINT, _STOP_SECONDS)  # "fast": ends sessions, checkpoints, exits

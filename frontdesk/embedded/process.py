@@ -19,7 +19,10 @@ class EmbeddedError(RuntimeError):
 
 
 def die_with_parent() -> None:
-    """Between fork and exec: the kernel sends SIGTERM to this process when its parent dies, however it dies."""
+    """Between fork and exec: the kernel sends SIGTERM to this process when its parent dies, however it dies.
+
+    The parent is the *thread* that forks: start processes from the main thread only.
+    """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -55,14 +58,9 @@ class ServerProcess:
         return self._process is not None and self._process.poll() is None
 
     def launch(
-        self,
-        command: Sequence[str],
-        ready: Callable[[], bool],
-        seconds: float,
-        env: Mapping[str, str] | None = None,
-        user: int | None = None,
+        self, command: Sequence[str], env: Mapping[str, str] | None = None, user: int | None = None
     ) -> None:
-        """Starts the command and waits until it is ready. Raises `EmbeddedError` with the end of its log."""
+        """Starts the command and returns at once."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -77,6 +75,9 @@ class ServerProcess:
                 # Ctrl-C in the terminal is for the supervisor, which stops the servers last.
                 start_new_session=True,
             )
+
+    def wait(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Until it is ready. Raises `EmbeddedError` with the end of its log."""
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.alive() or time.monotonic() > deadline:
