@@ -34,7 +34,7 @@ _BOUNCE_TEXT = re.compile(
     r"(?:could not be delivered|couldn'?t be delivered|was(?:n'?t| not) delivered|delivery (?:to the following|has failed|failed)|"
     r"unable to deliver|undeliverable|permanent (?:fatal )?error|returned to sender|rejected your message|user unknown|"
     r"mailbox (?:unavailable|not found|full|is full)|does not exist|no such user|unknown user|recipient address rejected|"
-    r"addresses had (?:permanent|transient)|did not reach the following|message that you sent|undelivered message|"
+    r"addresses had (?:permanent|transient)|not a member of this mailing list|did not reach the following|message that you sent|undelivered message|"
     r"failed permanently|quota exceeded|配送できません|送信できません|届きません|配信できません|宛先不明|\b5[0-5]\d[ -]5\.\d\.\d)",
     re.IGNORECASE,
 )
@@ -66,7 +66,7 @@ _MESSAGE_ID_LINE = re.compile(r"^[ \t>]*Message-ID[ \t]*:\s*(<[^<>\s]+>)", re.IG
 _ARF_TEXT = re.compile(
     r"^[ \t]*(?:Feedback-Type[ \t]*:|\"?complaintFeedbackType\"?)", re.IGNORECASE | re.MULTILINE
 )
-_SNS_BOUNCE = re.compile(r'"notificationType"\s*:\s*"(Bounce|Complaint|Delivery)"', re.IGNORECASE)
+_SNS_BOUNCE = re.compile(r'\\?"notificationType\\?"\s*:\s*\\?"(Bounce|Complaint|Delivery)\\?"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,9 @@ def _says_vacation(fields: Headers, subject: str) -> bool:
 def _is_auto_reply(mail: Mail, subject: str) -> bool:
     fields = mail.headers
     submitted = fields.get("auto-submitted").strip().lower()
-    if submitted.startswith("auto-replied"):
+    if submitted.startswith("auto-replied") or (
+        submitted.startswith("auto-generated") and fields.has("in-reply-to")
+    ):
         return True
     if any(
         fields.has(name)
@@ -260,20 +262,26 @@ def _from_report(report: Part) -> dict[str, str]:
         )
         address = _ADDRESS.search(given.partition(";")[2] or given)
         if given:
-            status = _STATUS.search(fields.get("status") or "") or _STATUS.search(
-                fields.get("diagnostic-code") or ""
-            )
-            row = {
-                "failed_recipient": address[0]
-                if address
-                else given.partition(";")[2].strip() or given.strip()
-            }
-            row |= {"status": status[1]} if status else {}
+            status = _status(fields)
+            named = address[0] if address else given.partition(";")[2].strip() or given.strip()
+            row = {"failed_recipient": named}
+            row |= {"status": status} if status else {}
             rows.append(row | {"action": fields.get("action").strip().lower()})
     if not rows:
         return {}
     worst = next((row for row in rows if row["action"] in ("failed", "failure")), rows[0])
     return {key: value for key, value in worst.items() if value}
+
+
+_VAGUE = re.compile(r"\d\.0\.0|4\.4\.7")
+
+
+def _status(fields: Headers) -> str | None:
+    """The RFC 3463 status; the server's own words when the field says only that it failed or took too long."""
+    stated, told = (_STATUS.search(fields.get(name)) for name in ("status", "diagnostic-code"))
+    if stated is None or (told is not None and _VAGUE.fullmatch(stated[1])):
+        return told[1] if told else None
+    return stated[1]
 
 
 def _reference(mail: Mail) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ingest.mail.headers import Address, Headers, addresses
@@ -37,7 +37,7 @@ def _either(words: frozenset[str]) -> str:
 
 _LABELS = _either(frozenset(_ROLES))
 _MARKER = re.compile(
-    rf"^[ \t>]*(?:[-=_*]{{2,}}[ \t]*(?P<dashed>{_either(FORWARD_MARKERS)})\b[^\n:：]{{0,60}}?(?:[-=_*]{{2,}}|$)"
+    rf"^[ \t>]*(?:[-=_*]{{2,}}[ \t]*(?P<dashed>{_either(FORWARD_MARKERS)})\b[^\n:：]{{0,60}}(?:[-=_*]{{2,}}|$)"
     rf"|(?P<plain>{_either(FORWARD_MARKERS)})[ \t]*[:：][ \t]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -83,23 +83,29 @@ def find(text: str, subject: str = "", answers: bool = False) -> Forwarded | Non
     """
     text = text[:MAX_SCAN].replace("\r\n", "\n").replace("\xa0", " ").replace("\ufeff", "")
     forward, reply = is_forward_subject(subject), is_reply_subject(subject)
-    ambiguous = forward or not (reply or answers)
-    marker = next((m for m in _MARKER.finditer(text) if _block(text, m.end()) is not None), None)
-    if marker is not None and not (reply and not forward and _quoted_deep(text, marker.start())):
-        return _read(text, marker.start(), marker.end())
-    original = next(iter(_ORIGINAL.finditer(text)), None)
-    if original is not None and (forward or (ambiguous and not text[: original.start()].strip())):
-        found = _read(text, original.start(), original.end())
-        if found is not None:
-            return found
-    for start in _START.finditer(text):
-        if not (forward or (ambiguous and start["rule"])):
-            break
-        head = start.end("rule") if start["rule"] else start.start()
-        found = _read(text, start.start(), head)
+    # The outermost forward is the first in the text.
+    places = sorted((*_marked(text, reply), *_unmarked(text, forward, reply or answers)))
+    for start, head, is_marker in places:
+        found = _read(text, start, head, is_marker)
         if found is not None:
             return found
     return _from_introduction(text) if forward else None
+
+
+def _marked(text: str, reply: bool) -> Iterator[tuple[int, int, bool]]:
+    for marker in _MARKER.finditer(text):
+        if not (reply and _quoted_deep(text, marker.start())):
+            yield marker.start(), marker.end(), True
+
+
+def _unmarked(text: str, forward: bool, answer: bool) -> Iterator[tuple[int, int, bool]]:
+    """Header blocks and "original message" lines, which answers have as well."""
+    for original in _ORIGINAL.finditer(text):
+        if forward or not (answer or text[: original.start()].strip()):
+            yield original.start(), original.end(), True
+    for block in _START.finditer(text):
+        if forward or (block["rule"] and not answer):
+            yield block.start(), block.end("rule") if block["rule"] else block.start(), False
 
 
 def _quoted_deep(text: str, at: int) -> bool:
@@ -107,12 +113,12 @@ def _quoted_deep(text: str, at: int) -> bool:
     return ">" in text[at : at + 4] and bool(text[:at].strip())
 
 
-def _block(text: str, at: int) -> tuple[dict[str, str], int] | None:
+def _block(text: str, at: int, after_marker: bool) -> tuple[dict[str, str], int] | None:
     """The header block at this place (blank lines may come first) and where it ends; null without a From."""
     fields: dict[str, str] = {}
     last = ""
     end = at
-    same_line = text[at : text.find("\n", at) if "\n" in text[at:] else len(text)]
+    same_line = text[at:].partition("\n")[0] if after_marker else ""
     if same_line.strip(" \t->_*"):
         return _one_line_block(text, at, same_line)
     position = at
@@ -160,8 +166,8 @@ def _one_line_block(text: str, at: int, line: str) -> tuple[dict[str, str], int]
     return (fields, at + len(line)) if "from" in fields and len(fields) >= 2 else None
 
 
-def _read(text: str, start: int, head: int) -> Forwarded | None:
-    block = _block(text, head)
+def _read(text: str, start: int, head: int, after_marker: bool) -> Forwarded | None:
+    block = _block(text, head, after_marker)
     if block is None:
         return None
     fields, end = block

@@ -286,14 +286,13 @@ def _type_of(name: str) -> str:
 
 def _file(part: Part, number: int) -> File:
     content_id = part.headers.get("content-id").strip().strip("<>") or None
-    inline = part.disposition == "inline" or part.parent == "multipart/related"
-    shown = inline and part.type.startswith("image/") and part.disposition != "attachment"
+    # An image that the text can refer to; without an id it is shown as a file like any other.
+    inline = content_id is not None and part.type.startswith("image/") and part.disposition != "attachment"
     return File(
         name=part.filename or _made_up_name(part, number),
         type=part.type,
         content=part.content(),
-        inline=shown
-        or (content_id is not None and part.type.startswith("image/") and part.parent == "multipart/related"),
+        inline=inline,
         content_id=content_id,
     )
 

@@ -24,7 +24,7 @@ from ingest.mail.vocabulary import (
 
 MAX_LINES = 20_000
 MAX_LINE = 1_000
-_SPAN = 5
+_SPAN = 6
 
 
 class Split(NamedTuple):
@@ -51,15 +51,20 @@ _HEADER = re.compile(
     rf"^\s*[*_]{{0,2}}(?:{_either(FROM | TO | CC | SUBJECT | DATE | REPLY_TO)})\s?[*_]{{0,2}}\s?[:：][*_]{{0,2}}(?=\s|\S*@|[^\s/]|$)"
 )
 _FROM_LINE = re.compile(rf"^\s*[*_]{{0,2}}(?:{_either(FROM)})\s?[*_]{{0,2}}\s?[:：]")
-_MOBILE = re.compile(rf"^\s*[-–—*_~]{{0,3}}\s*(?:{SENT_FROM})(?!.*[.!?]\s+\w).{{0,80}}$", re.IGNORECASE)
+_MOBILE = re.compile(
+    rf"^\W*(?:(?:{SENT_FROM})|(?:someone |written )?from (?:my )?(?:mobile|iphone|ipad|phone|android|cell|blackberry))"
+    r"(?:[^,.!?:;]{0,60}\W*|.{0,40}(?:excuse|typo|sorry|pardon|brevity|entschuldig|excuses|disculp).{0,60})$",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"[<(]?https?://[^\s>)]+[>)]?")
 _WROTE = re.compile(rf"(?<![^\W_])(?:{WROTE})(?![^\W_])", re.IGNORECASE)
 _WHEN_OR_WHO = re.compile(
     r"\b\d{1,2}[:.hH]\d{2}\b|\b(?:19|20)\d\d\b|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\d{4}年|\S@\S|<[^<>]*>",
     re.IGNORECASE,
 )
 _ENDS_INTRO = re.compile(r"[:：]\s*[*_>]*\s*$")
-_DATED_ADDRESS = re.compile(r"^\s*(?:\S+ ){0,6}?\d{4}.{0,100}<\S+@\S+>.{0,30}[:：]?\s*$")
-_SIGNATURE_START = re.compile(r"^\s*(?:-- ?|--\s*\S{0,0}|—|__+)\s*$")
+_DATED_ADDRESS = re.compile(r"^\s*(?:\S+ ){0,6}?\d{4}.{0,100}<\s?\S+@\S+\s?>.{0,30}[:：]?\s*$")
+_SHARED_LINE = re.compile(r"(?<=\w)-{3,}[ ]?(On\b[^\n]{5,200}\bwrote:)")
 _INITIAL = re.compile(
     r"^\W*(?:on|at|am|le|el|il|em|den|d\.|op|dne|dňa|dnia|w dniu|pe|la|στις|ב|在|於|op|vào|pada|de|mån|tis|ons|tor|fre|lör|sön|\d|[\"'„«]|"
     r"mon|tue|wed|thu|fri|sat|sun|ma|ti|ke|to|pe|la|su|lun|mar|mer|jeu|ven|sam|dim|po|út|st|čt|pá|so|ne|pon|wt|śr|czw|pt|sob|niedz|"
@@ -70,7 +75,8 @@ _INITIAL = re.compile(
 
 def split(text: str) -> Split:
     """The newly written part of a plain text and the rest. Linear in the number of lines."""
-    lines = text.replace("\r\n", "\n").replace("\ufeff", "").replace("\u200e", "").split("\n")
+    text = text.replace("\r\n", "\n").replace("\ufeff", "").replace("\u200e", "")
+    lines = (_SHARED_LINE.sub(r"\n\1", text) if "---" in text else text).split("\n")
     if len(lines) > MAX_LINES:
         lines = [*lines[: MAX_LINES - 1], "\n".join(lines[MAX_LINES - 1 :])]
     letters = _letters(lines)
@@ -108,15 +114,15 @@ def _letter(line: str) -> str:
     first = short.lstrip()[0]
     if first in ">|" and _QUOTED.match(short):
         return "q"
-    if not first.isalnum() and _DELIMITER.match(short):
+    if (first == "ᐧ" or not first.isalnum()) and _DELIMITER.match(short):
         return "d"
     if len(short) < 160 and _MARKER.match(short):
         return "b"
     if first == "-" and _DASHED.match(short):
         return "b"
     if (":" in short or "：" in short) and _HEADER.match(short):
-        return "h"
-    if len(short) < 120 and _MOBILE.match(short):
+        return "f" if "@" in short and _FROM_LINE.match(short) else "h"
+    if len(short) < 200 and _MOBILE.match(_LINK.sub("", short)):
         return "s"
     return "t"
 
@@ -131,7 +137,7 @@ def _introduction(lines: list[str], at: int) -> int:
         if at + length > len(lines):
             return 0
         line = lines[at + length - 1][:MAX_LINE].strip()
-        if not line and length > 1 and not joined.endswith((">", ",")):
+        if not line and not (at + length < len(lines) and lines[at + length].lstrip()[:1] == "<"):
             return 0
         joined = f"{joined} {line}" if joined else line
         if len(joined) > 400:
@@ -155,9 +161,6 @@ def _is_introduction(line: str) -> bool:
     )
 
 
-_TRAILING = re.compile(r"[eqhbsd]*$")
-
-
 def _kept(letters: str) -> list[bool]:
     """Which lines are the new text."""
     keep = [True] * len(letters)
@@ -174,7 +177,7 @@ def _kept(letters: str) -> list[bool]:
         if above and not inside:
             end = found.start()
             break
-        if not above and not inside and re.match(r"[ebh]*t", after) and not re.search("q", after):
+        if not above and not inside and re.match(r"[ebhf]*t", after) and not re.search("q", after):
             # Nothing above: the quote is all there is.
             end = found.start()
             break
@@ -184,9 +187,9 @@ def _kept(letters: str) -> list[bool]:
         if at >= end or letters[at] in "sb":
             keep[at] = False
     interleaved = re.search(r"t[eb]*q.*t", letters[:end]) is not None
-    leading = re.match(r"[eb]*[qeb]+(?=[et]*t)", letters[:end])
+    leading = re.match(r"e*b[eb]*q[qeb]*(?=[et]*t)", letters[:end])
     for at in range(end):
-        if letters[at] == "q" and (not interleaved):
+        if letters[at] == "q" and not interleaved and not re.match(r"e*q", letters):
             keep[at] = False
     if interleaved:
         tail = re.search(r"[eqb]*$", letters[:end])
@@ -200,8 +203,8 @@ def _kept(letters: str) -> list[bool]:
 
 
 def _header_block(letters: str) -> re.Match[str] | None:
-    """At least three header lines close together: the head of a quoted mail."""
-    return re.search(r"h[e]?h(?:t{0,2}e?h)+|hth(?:t?h)", letters)
+    """Three header lines close together, or From with an address and one more: the head of a quoted mail."""
+    return re.search(r"[fh]e?[fh](?:t{0,2}e?[fh])+|hth(?:t?h)|fe?h", letters)
 
 
 def _fallback(letters: str) -> int:

@@ -45,13 +45,14 @@ def message_id(fields: Headers) -> str | None:
 
 
 def chain(fields: Headers) -> tuple[str, ...]:
-    """Every id of References and In-Reply-To, oldest first and once each, the one directly answered last."""
+    """Every id of References and In-Reply-To, oldest first, each once."""
     answered = ids(fields.get("in-reply-to"))
     # In-Reply-To of old clients quotes a date and a name: only what looks like an id counts there.
     answered = [one for one in answered if "@" in one or "<" in fields.get("in-reply-to")]
     own = message_id(fields)
-    older = [one for one in ids(fields.get("references")) if one not in answered]
-    return tuple(dict.fromkeys(one for one in (*older, *reversed(answered)) if one != own))[-MAX_IDS:]
+    return tuple(dict.fromkeys(one for one in (*ids(fields.get("references")), *answered) if one != own))[
+        -MAX_IDS:
+    ]
 
 
 def provider_id(mail: Mail, raw: bytes) -> str:

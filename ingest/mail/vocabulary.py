@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-def _listed(words: str, separator: str = "|") -> frozenset[str]:
-    return frozenset(words.split(separator))
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split("|"))
 
 
 REPLY_PREFIXES = _listed(
@@ -18,328 +18,43 @@ FORWARD_PREFIXES = _listed(
 )
 
 # Labels of the header block that a program writes above a quoted or forwarded mail.
-FROM = frozenset(
-    [
-        "From",
-        "Von",
-        "De",
-        "De la",
-        "Da",
-        "Van",
-        "Från",
-        "Fra",
-        "Od",
-        "Lähettäjä",
-        "Saatja",
-        "Feladó",
-        "Kimden",
-        "Gönderen",
-        "От",
-        "От кого",
-        "Отправитель",
-        "Від",
-        "Від кого",
-        "Šalje",
-        "Pošiljatelj",
-        "Pošiljalac",
-        "Expeditorul",
-        "Expeditor",
-        "de la",
-        "Expéditeur",
-        "Remitente",
-        "Mittente",
-        "Afzender",
-        "Absender",
-        "Avsändare",
-        "Afsender",
-        "Avsender",
-        "Nadawca",
-        "Odesílatel",
-        "Odosielateľ",
-        "Отправлено",
-        "Από",
-        "Αποστολέας",
-        "מאת",
-        "من",
-        "差出人",
-        "送信元",
-        "寄件者",
-        "寄件人",
-        "发件人",
-        "發件人",
-        "보낸 사람",
-        "보낸사람",
-        "Nuo",
-        "Siuntėjas",
-        "No",
-        "Sūtītājs",
-        "Izpilde",
-        "Dari",
-        "Từ",
-        "จาก",
-        "Desde",
-        "Forfatter",
-        "Autor",
-        "Подател",
-        "Од",
-    ]
+FROM = _listed(
+    "From|Von|De|De la|Da|Van|Från|Fra|Od|Lähettäjä|Saatja|Feladó|Kimden|Gönderen|От|От кого|"
+    "Отправитель|Від|Від кого|Šalje|Pošiljatelj|Pošiljalac|Expeditorul|Expeditor|de la|Expéditeur|"
+    "Remitente|Mittente|Afzender|Absender|Avsändare|Afsender|Avsender|Nadawca|Odesílatel|Odosielateľ|"
+    "Отправлено|Από|Αποστολέας|מאת|من|差出人|送信元|寄件者|寄件人|发件人|發件人|보낸 사람|보낸사람|Nuo|Siuntėjas|No|Sūtītājs|"
+    "Izpilde|Dari|Từ|จาก|Desde|Forfatter|Autor|Подател|Од"
 )
-TO = frozenset(
-    [
-        "To",
-        "An",
-        "À",
-        "A",
-        "Para",
-        "Do",
-        "Aan",
-        "Till",
-        "Til",
-        "Komu",
-        "Pre",
-        "Vastaanottaja",
-        "Saaja",
-        "Adressaat",
-        "Címzett",
-        "Kime",
-        "Alıcı",
-        "Кому",
-        "Получатель",
-        "Prima",
-        "Za",
-        "Primatelj",
-        "Destinatarul",
-        "Către",
-        "Catre",
-        "Destinataire",
-        "Destinatario",
-        "Destinatário",
-        "Ontvanger",
-        "Empfänger",
-        "Mottagare",
-        "Modtager",
-        "Mottaker",
-        "Adresat",
-        "Příjemce",
-        "Prejemnik",
-        "Προς",
-        "אל",
-        "إلى",
-        "宛先",
-        "送信先",
-        "收件者",
-        "收件人",
-        "받는 사람",
-        "받는사람",
-        "Kam",
-        "Kepada",
-        "Đến",
-        "ถึง",
-        "До",
-        "За",
-    ]
+TO = _listed(
+    "To|An|À|A|Para|Do|Aan|Till|Til|Komu|Pre|Vastaanottaja|Saaja|Adressaat|Címzett|Kime|Alıcı|Кому|"
+    "Получатель|Prima|Za|Primatelj|Destinatarul|Către|Catre|Destinataire|Destinatario|Destinatário|"
+    "Ontvanger|Empfänger|Mottagare|Modtager|Mottaker|Adresat|Příjemce|Prejemnik|Προς|אל|إلى|宛先|送信先|收件者|"
+    "收件人|받는 사람|받는사람|Kam|Kepada|Đến|ถึง|До|За"
 )
-CC = frozenset(
-    [
-        "Cc",
-        "CC",
-        "cc",
-        "Kopie",
-        "Kopia",
-        "Kopi",
-        "Kopija",
-        "Kópia",
-        "Kopio",
-        "Koopia",
-        "Másolat",
-        "Másolatot kap",
-        "Bilgi",
-        "Копия",
-        "Копія",
-        "Dw",
-        "DW",
-        "UDW",
-        "Copie",
-        "Copia",
-        "Cópia",
-        "CC:",
-        "Κοιν",
-        "Κοινοποίηση",
-        "עותק",
-        "נסخة",
-        "نسخة",
-        "写し",
-        "抄送",
-        "副本",
-        "참조",
-        "Tembusan",
-        "สำเนา",
-        "Blind copy",
-        "Kopje",
-        "Kopiya",
-    ]
+CC = _listed(
+    "Cc|CC|cc|Kopie|Kopia|Kopi|Kopija|Kópia|Kopio|Koopia|Másolat|Másolatot kap|Bilgi|Копия|Копія|Dw|DW|"
+    "UDW|Copie|Copia|Cópia|Κοιν|Κοινοποίηση|עותק|נסخة|نسخة|写し|抄送|副本|참조|Tembusan|สำเนา|Blind copy|Kopje|"
+    "Kopiya"
 )
-SUBJECT = frozenset(
-    [
-        "Subject",
-        "Betreff",
-        "Objet",
-        "Asunto",
-        "Oggetto",
-        "Assunto",
-        "Onderwerp",
-        "Ämne",
-        "Emne",
-        "Temat",
-        "Předmět",
-        "Predmet",
-        "Aihe",
-        "Teema",
-        "Tárgy",
-        "Konu",
-        "Тема",
-        "Naslov",
-        "Subiectul",
-        "Subiect",
-        "Θέμα",
-        "נושא",
-        "الموضوع",
-        "件名",
-        "主旨",
-        "主题",
-        "主題",
-        "제목",
-        "Tema",
-        "Temats",
-        "Subyek",
-        "Subjek",
-        "Perihal",
-        "Chủ đề",
-        "เรื่อง",
-        "Относно",
-        "Asunto del mensaje",
-    ]
+SUBJECT = _listed(
+    "Subject|Betreff|Objet|Asunto|Oggetto|Assunto|Onderwerp|Ämne|Emne|Temat|Předmět|Predmet|Aihe|Teema|"
+    "Tárgy|Konu|Тема|Naslov|Subiectul|Subiect|Θέμα|נושא|الموضوع|件名|主旨|主题|主題|제목|Tema|Temats|Subyek|"
+    "Subjek|Perihal|Chủ đề|เรื่อง|Относно|Asunto del mensaje"
 )
-DATE = frozenset(
-    [
-        "Date",
-        "Sent",
-        "Datum",
-        "Gesendet",
-        "Envoyé",
-        "Enviado",
-        "Enviada",
-        "Inviato",
-        "Verzonden",
-        "Skickat",
-        "Sendt",
-        "Wysłano",
-        "Wysłane",
-        "Odesláno",
-        "Odoslané",
-        "Lähetetty",
-        "Saadetud",
-        "Küldve",
-        "Elküldve",
-        "Dátum",
-        "Gönderildi",
-        "Gönderme Tarihi",
-        "Tarih",
-        "Отправлено",
-        "Дата",
-        "Дата отправки",
-        "Надіслано",
-        "Poslano",
-        "Poslato",
-        "Trimis",
-        "Dată",
-        "Data",
-        "Fecha",
-        "Dato",
-        "Päivämäärä",
-        "Kuupäev",
-        "Envoyé le",
-        "Ημερομηνία",
-        "Στάλθηκε",
-        "תאריך",
-        "נשלח",
-        "التاريخ",
-        "تاريخ",
-        "日付",
-        "送信日時",
-        "送信日",
-        "日期",
-        "发送时间",
-        "寄件日期",
-        "傳送時間",
-        "發送時間",
-        "날짜",
-        "보낸 날짜",
-        "Data wysłania",
-        "Išsiųsta",
-        "Nosūtīts",
-        "Tanggal",
-        "Dikirim",
-        "Ngày",
-        "Đã gửi",
-        "วันที่",
-        "ส่ง",
-        "Datums",
-        "Изпратено",
-        "Enviado el",
-        "Enviado em",
-        "Data de envio",
-        "Date d'envoi",
-        "Pvm",
-        "Skickades",
-    ]
+DATE = _listed(
+    "Date|Sent|Datum|Gesendet|Envoyé|Enviado|Enviada|Inviato|Verzonden|Skickat|Sendt|Wysłano|Wysłane|"
+    "Odesláno|Odoslané|Lähetetty|Saadetud|Küldve|Elküldve|Dátum|Gönderildi|Gönderme Tarihi|Tarih|"
+    "Отправлено|Дата|Дата отправки|Надіслано|Poslano|Poslato|Trimis|Dată|Data|Fecha|Dato|Päivämäärä|"
+    "Kuupäev|Envoyé le|Ημερομηνία|Στάλθηκε|תאריך|נשלח|التاريخ|تاريخ|日付|送信日時|送信日|日期|发送时间|寄件日期|傳送時間|發送時間|"
+    "날짜|보낸 날짜|Data wysłania|Išsiųsta|Nosūtīts|Tanggal|Dikirim|Ngày|Đã gửi|วันที่|ส่ง|Datums|Изпратено|"
+    "Enviado el|Enviado em|Data de envio|Date d'envoi|Pvm|Skickades"
 )
-REPLY_TO = frozenset(
-    [
-        "Reply-To",
-        "Antwort an",
-        "Répondre à",
-        "Responder a",
-        "Responder para",
-        "Rispondi a",
-        "Antwoord aan",
-        "Svara till",
-        "Svar til",
-        "Svar til",
-        "Odpowiedz do",
-        "Odpověď",
-        "Odpovedať",
-        "Vastaus",
-        "Vastausosoite",
-        "Válaszcím",
-        "Yanıt Adresi",
-        "Yanıtla",
-        "Ответить",
-        "Кому ответить",
-        "Odgovori",
-        "Răspuns la",
-        "返信先",
-        "Organization",
-        "Organisation",
-        "Importance",
-        "Priority",
-        "Attachments",
-        "Anhänge",
-        "Wichtigkeit",
-        "Bilagor",
-        "Vedhæftede filer",
-        "Bcc",
-        "Resent-From",
-        "Message-ID",
-        "Newsgroups",
-        "References",
-        "In-Reply-To",
-        "Return-Path",
-        "Mailing-List",
-        "Importancia",
-        "Anlagen",
-        "Pièces jointes",
-    ]
+REPLY_TO = _listed(
+    "Reply-To|Antwort an|Répondre à|Responder a|Responder para|Rispondi a|Antwoord aan|Svara till|"
+    "Svar til|Odpowiedz do|Odpověď|Odpovedať|Vastaus|Vastausosoite|Válaszcím|Yanıt Adresi|Yanıtla|"
+    "Ответить|Кому ответить|Odgovori|Răspuns la|返信先|Organization|Organisation|Importance|Priority|"
+    "Attachments|Anhänge|Wichtigkeit|Bilagor|Vedhæftede filer|Bcc|Resent-From|Message-ID|Newsgroups|"
+    "References|In-Reply-To|Return-Path|Mailing-List|Importancia|Anlagen|Pièces jointes"
 )
 
 # The line above a forwarded mail (between dashes, or with a colon), lower case.
@@ -394,7 +109,7 @@ ORIGINAL_MARKERS = _listed(
 
 # "… wrote": the words that, with a date or an address beside them, introduce a quote.
 WROTE = (
-    "wrote|writes|has written|schrieb|geschrieben|a écrit|à écrit|écrit|escribió|escribio|escribiu|ha scritto|scrisse|scritto|escreveu|"
+    "wrote|sent|writes|has written|schrieb|geschrieben|a écrit|à écrit|écrit|escribió|escribio|escribiu|ha scritto|scrisse|scritto|escreveu|"
     "va escriure|skrev|skrifaði|kirjoitti|kirjutas|napisał(?:a|\\(a\\))?|napisała|napsal(?:a|\\(a\\))?|napísal(?:a|\\(a\\))?|"
     "napisao(?:/la)?|napisala|je napisao|je napisala|je napisao/la|pisze|pisał|piše|je pisao|schreef|geschreven|het volgende geschreven|"
     "yazdı|yazmış|yazdı|şunları yazdı|şunu yazdı|написал(?:а|\\(а\\))?|написала|пишет|написав(?:ла|\\(ла\\))?|пише|написа|"
