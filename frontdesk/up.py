@@ -65,8 +65,11 @@ def only_one(data: Path) -> Iterator[None]:
 class Child:
     """One process of ours: started, watched, started again when it dies."""
 
-    def __init__(self, name: str, settings: Settings, logs: Path) -> None:
+    def __init__(
+        self, name: str, settings: Settings, logs: Path, program: tuple[str, ...] = ("-m", "frontdesk")
+    ) -> None:
         self.name = name
+        self._program = program
         self.port = free_port(0)
         self.restarts = 0
         self._settings = msgspec.structs.replace(
@@ -81,7 +84,7 @@ class Child:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("FRONTDESK_")}
         self._output = self._output or self._log.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "frontdesk", "run", self.name],
+            [sys.executable, *self._program, "run", self.name],
             env=inherited | environment(self._settings),
             stdin=subprocess.DEVNULL,
             stdout=self._output,

@@ -58,7 +58,8 @@ class EmbeddedKafka:
         properties = self._configure()
         options = self._options()
         if not (self._data / "log" / "meta.properties").exists():
-            identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            # A leading dash would be taken for an option.
+            identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
             tool = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(properties)]
             done = subprocess.run(
                 [java(), *options, "-cp", classpath, *tool], capture_output=True, text=True, check=False

@@ -76,13 +76,19 @@ class Chain:
     def gateway(self) -> str:
         return f"http://127.0.0.1:{self.settings.gateway_port}"
 
-    def start(self, name: str, as_: str | None = None, **changes: Any) -> Child:
+    def start(
+        self,
+        name: str,
+        as_: str | None = None,
+        program: tuple[str, ...] = ("-m", "frontdesk"),
+        **changes: Any,
+    ) -> Child:
         """Starts a process (`as_`: under another instance name), with settings changed for it alone."""
         label = as_ or name
         logs = self.folder / "logs"
         logs.mkdir(exist_ok=True)
         settings = msgspec.structs.replace(self.settings, **({"instance": label} | changes))
-        child = Child(name, settings, logs)
+        child = Child(name, settings, logs, program)
         child.start()
         self.children[label] = child
         return child
@@ -139,7 +145,11 @@ class Chain:
         def quiet() -> bool:
             nonlocal ledger
             ledger = self.verify()
-            return ledger["pending"] == 0 and ledger["spooled"] == 0 and self.scalar("SELECT count(*) FROM outbox") == 0
+            return (
+                ledger["pending"] == 0
+                and ledger["spooled"] == 0
+                and self.scalar("SELECT count(*) FROM outbox") == 0
+            )
 
         wait_for(quiet, seconds, lambda: f"nothing pending (last: {ledger})")
         return ledger
@@ -173,5 +183,11 @@ def wait_for(condition: Any, seconds: float, what: Any) -> None:
 def mailbox(port: int, user: str = "desk", password: str = "secret") -> Mailbox:
     """A mailbox of the test suite's Dovecot, as the demo workspace's account."""
     return Mailbox(
-        workspace="demo", account="support", host="127.0.0.1", port=port, user=user, password=password, tls="none"
+        workspace="demo",
+        account="support",
+        host="127.0.0.1",
+        port=port,
+        user=user,
+        password=password,
+        tls="none",
     )
