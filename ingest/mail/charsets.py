@@ -58,11 +58,15 @@ def _codec(label: str) -> str | None:
     name = _REALLY.get(label, label)
     try:
         found = codecs.lookup(name).name.replace("-", "_")
+        if found in _FORBIDDEN:
+            return None
         # Refuses codecs that do not turn bytes into text (`hex`, `zlib`).
-        b"".decode(name)
-    except (LookupError, ValueError, UnicodeError):
+        b"a".decode(name)
+    except UnicodeError:
+        return name
+    except (LookupError, ValueError):
         return None
-    return None if found in _FORBIDDEN else name
+    return name
 
 
 def decode(data: bytes, label: str | None) -> tuple[str, bool]:

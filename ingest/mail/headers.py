@@ -73,7 +73,8 @@ def text(value: bytes) -> str:
     value = _BETWEEN_WORDS.sub(rb"\1\2", value)
     out: list[str] = []
     at, pending, label = 0, b"", ""
-    for found in _WORD.finditer(value):
+    # Nothing after the last end mark can be a word; without this bound, starts alone would cost quadratic time.
+    for found in _WORD.finditer(value, 0, value.rfind(b"?=") + 2):
         charset = found[1].decode("ascii", "replace").partition("*")[0].lower()
         data = _word_bytes(found[2], found[3])
         if found.start() > at or (charset != label and pending):

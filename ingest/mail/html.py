@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 MAX_NODES = 200_000
+MAX_DEPTH = 2_000
 _BLOCK = frozenset(
     [
         "address",
@@ -54,6 +56,25 @@ _WHITE = re.compile(r"[ \t\r\n\f\u200b]+")
 _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
+_TAG = re.compile(
+    r"<(/?)(?!(?:p|li|td|th|tr|dd|dt|option|br|img|hr|meta|link|input|col|wbr|area|base|source)\b)[a-z][^\s<>]*",
+    re.IGNORECASE,
+)
+_ANY_TAG = re.compile(r"<[^<>]*>")
+
+
+def _too_deep(html: str) -> bool:
+    """The parser's time grows with the square of the depth; no mail that people wrote is nested like this."""
+    if html.count("<") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for tag in _TAG.finditer(html):
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
 class _Writer:
     """Collects text; a block starts a new line, and a quoted block's lines are marked."""
 
@@ -94,6 +115,8 @@ class _Writer:
 
 def to_text(html: str) -> str:
     """The readable text of an HTML body; links and images leave their text only. Never raises."""
+    if _too_deep(html):
+        return unescape(_ANY_TAG.sub(" ", html)).strip()
     tree = LexborHTMLParser(html)
     root = tree.body or tree.root
     if root is None:

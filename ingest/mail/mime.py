@@ -25,6 +25,8 @@ MAX_PARTS = 500
 MAX_DEPTH = 20
 MAX_TEXT = 2 * 1024 * 1024
 MAX_NAME = 200
+MAX_READ_ATTACHED = 256 * 1024
+MAX_UUENCODED = 20
 
 _END_OF_HEADERS = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r|\A\r?\n")
 _UUENCODED = re.compile(
@@ -154,6 +156,8 @@ def _tree(raw: bytes, marks: dict[str, None]) -> tuple[Part, list[Part]]:
         if len(pieces) > room:
             marks["too_many_parts"] = None
             pieces = pieces[: max(0, room)]
+        if part.type.startswith("multipart/"):
+            part.body = b""
         part.children = [entity(piece, part.depth + 1, part.type, marks) for piece in pieces]
         waiting.extend(reversed(part.children))
     return root, parts
@@ -162,7 +166,9 @@ def _tree(raw: bytes, marks: dict[str, None]) -> tuple[Part, list[Part]]:
 def _pieces(part: Part) -> list[bytes]:
     """The bytes of the sub-entities of a multipart or an attached mail."""
     if part.type == "message/rfc822" or part.type == "message/global":
-        return [part.content().lstrip(b"\r\n")]
+        attached = part.content().lstrip(b"\r\n")
+        # Of a large attached mail only the headers are read; the whole is kept as a file.
+        return [attached if len(attached) <= MAX_READ_ATTACHED else attached[:MAX_HEADER]]
     boundary = part.params.get("boundary", "").encode("utf-8", "replace").rstrip()
     if not part.type.startswith("multipart/") or not boundary:
         return []
@@ -266,7 +272,7 @@ def _is_body(part: Part, has_page: bool) -> bool:
 
 
 def _without_uuencoded(text: str) -> tuple[str, list[File]]:
-    if "begin " not in text:
+    if not 0 < text.count("begin ") <= MAX_UUENCODED:
         return text, []
     files: list[File] = []
     data = text.encode("utf-8", "replace")

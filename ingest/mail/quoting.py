@@ -7,6 +7,7 @@ not the new text is returned as the rest.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import NamedTuple
 
 from ingest.mail.vocabulary import (
@@ -22,7 +23,8 @@ from ingest.mail.vocabulary import (
     WROTE,
 )
 
-MAX_LINES = 20_000
+MAX_LINES = 5_000
+_MAX_INTRODUCTIONS = 100
 MAX_LINE = 1_000
 _SPAN = 6
 
@@ -56,7 +58,7 @@ _MOBILE = re.compile(
     r"(?:[^,.!?:;]{0,60}\W*|.{0,40}(?:excuse|typo|sorry|pardon|brevity|entschuldig|excuses|disculp).{0,60})$",
     re.IGNORECASE,
 )
-_LINK = re.compile(r"[<(]?https?://[^\s>)]+[>)]?")
+_LINK = re.compile(r"[<(]?https?://[^\s>)]+[>)]?|[\[\]]")
 _WROTE = re.compile(rf"(?<![^\W_])(?:{WROTE})(?![^\W_])", re.IGNORECASE)
 _WHEN_OR_WHO = re.compile(
     r"\b\d{1,2}[:.hH]\d{2}\b|\b(?:19|20)\d\d\b|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\d{4}年|\S@\S|<[^<>]*>",
@@ -170,9 +172,11 @@ def _kept(letters: str) -> list[bool]:
         if found is not None:
             end = min(end, found.start())
     # An introduction cuts everything after it, unless text stands between the quoted lines: an answer in the quote.
-    for found in re.finditer("b+", letters[:end]):
+    for found in islice(re.finditer("b+", letters[:end]), _MAX_INTRODUCTIONS):
         after = letters[found.end() : end]
-        inside = re.search(r"q[qe]*t", after) is not None and re.match(r"[eb]*q", after) is not None
+        inside = re.match(r"[eb]*q", after) is not None and any(
+            run[1] for run in re.finditer(r"q[qe]*+(t?)", after)
+        )
         above = re.search("t", letters[: found.start()]) is not None
         if above and not inside:
             end = found.start()
@@ -192,10 +196,8 @@ def _kept(letters: str) -> list[bool]:
         if letters[at] == "q" and not interleaved and not re.match(r"e*q", letters):
             keep[at] = False
     if interleaved:
-        tail = re.search(r"[eqb]*$", letters[:end])
-        if tail is not None:
-            for at in range(tail.start(), end):
-                keep[at] = False
+        for at in range(len(letters[:end].rstrip("eqb")), end):
+            keep[at] = False
     elif leading is not None:
         for at in range(leading.end()):
             keep[at] = False

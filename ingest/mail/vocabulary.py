@@ -118,7 +118,7 @@ WROTE = (
 )
 # Words that stand first in such a line, in languages where that says something by itself.
 SENT_FROM = (
-    "sent from (?:my|a|the|mail|outlook|yahoo|gmail|samsung|proton|windows|iphone|ipad|galaxy|huawei|spark|aol|email|airmail)|get outlook for|"
+    "sent from (?:my|a|the|mail|mobile|outlook|yahoo|gmail|samsung|proton|windows|iphone|ipad|galaxy|huawei|spark|aol|email|airmail)|get outlook for|"
     "sent via|sent with|sent by|sent using|von meine[mnr]|gesendet (?:von|mit|über)|von unterwegs|diese nachricht wurde von meine[mnr]|"
     "envoyé de(?:puis)?|envoyé à partir|envoyé avec|télécharger outlook|obtenez outlook|enviado (?:desde|do|de|a partir|via|por)|"
     "obtener outlook|obter o outlook|inviato d(?:a|al|allo|alla)|inviata d(?:a|al)|ottieni outlook|verzonden (?:vanaf|met|via|vanuit)|"
