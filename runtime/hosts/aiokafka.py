@@ -15,8 +15,8 @@ from contracts.errors import Transient
 from runtime import metrics
 from runtime.guard import Guard
 from runtime.health import Health
-from runtime.hosts.progress import Progress
-from runtime.incidents import Incidents, PartitionKey
+from runtime.hosts.progress import Progress, Standing, standing
+from runtime.incidents import Incidents
 from runtime.kafka import record_of
 from runtime.settings import Settings
 from runtime.stage import Record, Stage
@@ -37,7 +37,7 @@ class AiokafkaHost:
         self._stage = stage
         self._settings = settings
         self._guard = guard
-        self._progress = Progress(stage.name, incidents, self._backlog, lambda: guard.retrying)
+        self._progress = Progress(stage.name, incidents, self._standing, lambda: guard.retrying)
         self._consumer: AIOKafkaConsumer | None = None
         self._done: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
@@ -148,16 +148,8 @@ class AiokafkaHost:
             metrics.commits.labels(self._stage.name, "done").inc()
             self._done = {tp: at for tp, at in self._done.items() if at != offsets.get(tp)}
 
-    def _backlog(self) -> dict[PartitionKey, int]:
-        """How far the newest known record of each assigned partition is ahead of what is done."""
-        if self._consumer is None:
-            return {}
-        waiting = {}
-        for tp in self._consumer.assignment():
-            high = self._consumer.highwater(tp)
-            at = self._done.get(tp) or self._consumer.last_stable_offset(tp) or 0
-            waiting[(tp.topic, tp.partition)] = max(0, (high or 0) - at) if tp in self._done else 0
-        return waiting
+    async def _standing(self) -> Standing | None:
+        return await standing(self._consumer) if self._consumer is not None else None
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 
 from contracts.errors import Transient
 from runtime import metrics
@@ -21,26 +23,41 @@ from runtime.stage import Record
 STUCK_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 
+Standing = Mapping[PartitionKey, tuple[int, int]]
+"""Of each assigned partition: the offset that is fetched next, and the end."""
+
 log = structlog.get_logger(__name__)
 
 
+async def standing(consumer: AIOKafkaConsumer) -> Standing | None:
+    """As the broker knows it; None while it does not answer, or the assignment changes."""
+    try:
+        async with asyncio.timeout(5):
+            ends = await consumer.end_offsets(consumer.assignment())
+            return {(tp.topic, tp.partition): (await consumer.position(tp), end) for tp, end in ends.items()}
+    except (KafkaError, TimeoutError):
+        return None
+
+
 class Progress:
-    """Of one stage in one process. `backlog` tells how many records wait in each assigned partition."""
+    """Of one stage in one process. `standing` tells what is assigned, and how far it goes."""
 
     def __init__(
         self,
         stage: str,
         incidents: Incidents,
-        backlog: Callable[[], Mapping[PartitionKey, int]],
+        standing: Callable[[], Awaitable[Standing | None]],
         excused: Callable[[], bool],
         end: Callable[[int], NoReturn] = os._exit,
     ) -> None:
         self._stage = stage
         self._incidents = incidents
-        self._backlog = backlog
+        self._standing = standing
         self._excused = excused
         self._end = end
         self._moved: dict[PartitionKey, float] = {}
+        self._next: dict[PartitionKey, int] = {}
+        self._backlog: dict[PartitionKey, int] = {}
         self.fused: set[PartitionKey] = set()
         """Not to be fetched until somebody closes the fuse."""
 
@@ -56,11 +73,24 @@ class Progress:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             await self._read_fuses()
-            self._look(self._backlog())
+            if (found := await self._standing()) is not None:
+                self._backlog = {at: end - self._next.get(at, fetch) for at, (fetch, end) in found.items()}
+                self._look(self._backlog)
 
-    def processed(self, records: Iterable[Record]) -> None:
+    def began(self, records: Iterable[Record]) -> None:
+        """These were fetched; until they are done they count as waiting."""
+        for record in records:
+            self._next.setdefault((record.topic, record.partition), record.offset)
+
+    def rebalanced(self) -> None:
+        """What was done before a partition moved says nothing about what its next owner did."""
+        self._next.clear()
+        self._moved.clear()
+
+    def processed(self, records: Sequence[Record]) -> None:
         """These are done."""
         now = time.time()
+        self._next |= {(r.topic, r.partition): r.offset + 1 for r in records}
         for at, stamp in {(r.topic, r.partition): r.timestamp_ms for r in records}.items():
             self._moved[at] = time.monotonic()
             metrics.consumer_last_progress.labels(at[0], at[1]).set(now)
@@ -70,7 +100,7 @@ class Progress:
         """Live: no partition is stuck."""
 
         async def moving() -> None:
-            if self._stuck(self._backlog()):
+            if self._stuck(self._backlog):
                 raise RuntimeError("a partition does not move")
 
         health.live_checks[f"{self._stage} moves"] = moving
