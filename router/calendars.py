@@ -46,14 +46,24 @@ class WorkingHours:
 
     def segments_before(self, end: datetime) -> Iterator[Segment]:
         """The stretches of working time before `end`, newest first."""
-        at = end.astimezone(UTC)
-        day = at.astimezone(self._zone).date() + timedelta(days=1)
+        end = end.astimezone(UTC)
+        day = end.astimezone(self._zone).date() + timedelta(days=1)
+        held: Segment | None = None
+        # One is held back: the day before may have a night shift that reaches into it, or beyond it.
         for _ in range(_HORIZON_DAYS):
             for opens, closes in reversed(self._day(day)):
-                if opens < at:
-                    yield Segment(start=opens, end=min(closes, at))
-                    at = opens
+                if opens >= end:
+                    continue
+                closes = min(closes, end)
+                if held is not None and closes >= held.start:
+                    held = Segment(start=min(opens, held.start), end=max(closes, held.end))
+                    continue
+                if held is not None:
+                    yield held
+                held = Segment(start=opens, end=closes)
             day -= timedelta(days=1)
+        if held is not None:
+            yield held
 
     def is_open(self, at: datetime) -> bool:
         """Whether work is done at this instant."""

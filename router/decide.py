@@ -3,8 +3,10 @@ give the same bytes of the decision record, which is what replay proves."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -120,6 +122,16 @@ def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
         ticket, agent=choice.agent, queue=None if choice.agent else ticket.department
     )
     return Plan(placement, assigned, record, (key, choice.turns) if choice.turns is not None else None)
+
+
+def carried(plan: Plan, latest: Mapping[UUID, Plan]) -> Plan:
+    """All messages of a batch are placed before agents are looked for: one that joins a ticket opened in the same batch
+    finds the agent that was chosen meanwhile. `latest`: ticket -> its newest plan of the batch."""
+    before = latest.get(plan.ticket.id)
+    if before is None or plan.placement.opens:
+        return plan
+    ticket = msgspec.structs.replace(plan.ticket, agent=before.ticket.agent, queue=before.ticket.queue)
+    return Plan(plan.placement, ticket, plan.record)
 
 
 def rotation_key(placement: Placement, rules: RuleSet) -> RotationKey:

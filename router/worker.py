@@ -16,7 +16,7 @@ from contracts.resolved import ResolvedMessage
 from contracts.topics import RESOLVED, Topic
 from router import writing
 from router.deadlines import starts_at
-from router.decide import assign, place, rotation_key
+from router.decide import assign, carried, place, rotation_key
 from router.facts import Facts, Placement, Plan, Staff, TicketFacts, refs_of
 from router.ruleset import RuleSet
 from runtime import metrics
@@ -154,7 +154,7 @@ async def _decide(connection: Connection, items: list[Item], number: NumberSourc
     latest: dict[UUID, Plan] = {}
     heads = {key[1]: row.audit_head for key, row in locked.items()}
     for item in routed:
-        plan = _carried(assign(_placement(item), staff, item.rules), latest)
+        plan = carried(assign(_placement(item), staff, item.rules), latest)
         staff.after(plan, now)
         latest[plan.ticket.id] = item.plan = plan
         version, head = plan.placement.version, heads.get(plan.ticket.id, GENESIS)
@@ -217,15 +217,6 @@ def _numbered(placement: Placement, number: NumberSource) -> Placement:
         return placement
     ticket = msgspec.structs.replace(placement.ticket, number=number(placement.ticket.workspace))
     return replace(placement, ticket=ticket)
-
-
-def _carried(plan: Plan, latest: dict[UUID, Plan]) -> Plan:
-    """A message that joins a ticket opened in the same batch finds the agent that was chosen for it meanwhile."""
-    before = latest.get(plan.ticket.id)
-    if before is None or plan.placement.opens:
-        return plan
-    ticket = msgspec.structs.replace(plan.ticket, agent=before.ticket.agent, queue=before.ticket.queue)
-    return Plan(plan.placement, ticket, plan.record)
 
 
 def _count(items: list[Item], now: datetime) -> None:

@@ -1,0 +1,142 @@
+"""Laws of the router: batches fold, decisions repeat, deadlines are monotone and their segments add up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.base import encode
+from contracts.inbound import InboundMessage
+from contracts.workspace import Actions, Calendar, Condition, Rule
+from router.calendars import WEEKDAYS, WorkingHours
+from router.deadlines import before, due
+from router.decide import assign, carried, place
+from router.facts import Facts, Plan, Staff
+from tests.support.routing import NOW, Desk, chat, mail, message, resolved, rule_set
+
+RULES = rule_set(
+    Rule(
+        id="printer",
+        name="printer",
+        groups=((Condition(keywords=("printer",)),),),
+        actions=Actions(category="Hardware/Printers"),
+    ),
+    Rule(
+        id="phone",
+        name="phone",
+        groups=((Condition(keywords=("phone*",)),),),
+        actions=Actions(category="Hardware/Phones", tags=("phone",)),
+    ),
+)
+
+texts = st.sampled_from(["printer", "phones", "hello"])
+people = st.sampled_from(["anna@x.example", "bob@y.example"])
+departments = st.sampled_from(["", "returns", "sales", "nonsense"])
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[InboundMessage]:
+    """Forms, chats and mails, where a mail may name any earlier one."""
+    found: list[InboundMessage] = []
+    for number in range(draw(st.integers(1, 12))):
+        name, text = f"m{number}", draw(texts)
+        kind = draw(st.sampled_from(["form", "chat", "mail"]))
+        if kind == "form":
+            found.append(message(name, text=text, fields={"department": draw(departments)}))
+        elif kind == "chat":
+            found.append(chat(name, draw(st.sampled_from(["1", "2"])), text=text))
+        else:
+            named = draw(st.lists(st.integers(0, number), max_size=2))
+            references = [f"m{n}" for n in named]
+            found.append(mail(name, draw(people), *references, text=text))
+    return found
+
+
+def batch(messages: list[InboundMessage]) -> list[Plan]:
+    """As the worker does it: everything is placed first, then agents are looked for."""
+    facts, staff, latest = Facts(), Staff(), dict[UUID, Plan]()
+    placements = []
+    for inbound in messages:
+        placements.append(place(resolved(inbound), inbound, facts, RULES, NOW))
+        facts.after(placements[-1])
+    plans = []
+    for placement in placements:
+        plan = carried(assign(placement, staff, RULES), latest)
+        staff.after(plan, NOW)
+        latest[plan.ticket.id] = plan
+        plans.append(plan)
+    return plans
+
+
+@given(conversations())
+def test_one_batch_of_many_is_many_batches_of_one(messages: list[InboundMessage]) -> None:
+    desk = Desk(RULES)
+    one_by_one = [desk.take(inbound) for inbound in messages]
+    together = batch(messages)
+    assert [encode(plan.ticket) for plan in together] == [encode(plan.ticket) for plan in one_by_one]
+    assert [encode(plan.record) for plan in together] == [encode(plan.record) for plan in one_by_one]
+    assert [plan.rotation for plan in together] == [plan.rotation for plan in one_by_one]
+
+
+@given(conversations())
+def test_same_inputs_same_bytes(messages: list[InboundMessage]) -> None:
+    assert [encode(plan.record) for plan in batch(messages)] == [
+        encode(plan.record) for plan in batch(messages)
+    ]
+
+
+@given(conversations())
+def test_every_ticket_has_one_department_and_an_agent_or_a_queue_and_a_deadline(
+    messages: list[InboundMessage],
+) -> None:
+    for plan in batch(messages):
+        assert (plan.ticket.agent is None) != (plan.ticket.queue is None)
+        assert plan.ticket.department
+        assert plan.ticket.deadline is not None
+
+
+clocks = st.integers(0, 24 * 4).map(lambda quarter: f"{quarter // 4:02}:{quarter % 4 * 15:02}")
+spans = st.tuples(clocks, clocks).filter(lambda span: span[0] != span[1] and span[0] != "24:00")
+days = st.dictionaries(
+    st.sampled_from(WEEKDAYS), st.lists(spans, min_size=1, max_size=3).map(tuple), min_size=1
+)
+calendars = st.builds(
+    lambda zone, hours: WorkingHours(Calendar(id="any", zone=zone, hours=hours)),
+    st.sampled_from(["UTC", "Europe/Warsaw", "America/New_York", "Australia/Lord_Howe"]),
+    days,
+)
+instants = st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
+targets = st.integers(1, 40 * 3600)
+
+
+@given(calendars, instants, targets)
+def test_segments_add_up_to_the_target_and_do_not_overlap(
+    calendar: WorkingHours, start: datetime, target: int
+) -> None:
+    deadline = due(start, target, calendar)
+    total = sum((segment.end - segment.start for segment in deadline.segments), timedelta())
+    assert total == timedelta(seconds=target)
+    assert deadline.due_at == deadline.segments[-1].end
+    assert deadline.segments[0].start >= start
+    for left, right in zip(deadline.segments, deadline.segments[1:], strict=False):
+        assert left.end <= right.start
+
+
+@given(calendars, instants, st.timedeltas(timedelta(0), timedelta(days=9)), targets, targets)
+def test_a_deadline_is_never_earlier_for_a_later_start_or_a_larger_target(
+    calendar: WorkingHours, start: datetime, later: timedelta, target: int, more: int
+) -> None:
+    assert due(start, target, calendar).due_at <= due(start + later, target, calendar).due_at
+    assert due(start, target, calendar).due_at < due(start, target + more, calendar).due_at
+
+
+@given(calendars, instants, targets)
+def test_the_working_time_until_the_deadline_is_the_target(
+    calendar: WorkingHours, start: datetime, target: int
+) -> None:
+    end = due(start, target, calendar).due_at
+    assert calendar.between(start, end) == timedelta(seconds=target)
+    assert due(before(end, target, calendar), target, calendar).due_at == end

@@ -1,0 +1,87 @@
+"""Which ticket a message joins. A quoted id alone opens no door."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.inbound import Recipient
+from tests.support.routing import DAY, NOW, Desk, chat, mail, message, rule_set
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(rule_set())
+
+
+def test_a_chat_stays_on_its_ticket(desk: Desk) -> None:
+    first, second = desk.take(chat("one")), desk.take(chat("two"))
+    assert (second.ticket.id, second.ticket.messages, second.placement.version) == (first.ticket.id, 2, 2)
+    assert second.placement.decided_by == "thread"
+    assert desk.take(chat("three", conversation="777")).ticket.id != first.ticket.id
+
+
+def test_a_chat_of_another_account_is_another_conversation(desk: Desk) -> None:
+    first = desk.take(chat("one"))
+    assert desk.take(chat("two", account="other-bot")).ticket.id != first.ticket.id
+
+
+@pytest.mark.parametrize(("status", "after"), [("new", "new"), ("open", "open"), ("waiting", "open")])
+def test_the_customer_s_answer_moves_a_waiting_ticket(desk: Desk, status: str, after: str) -> None:
+    first = desk.take(chat("one"))
+    desk.set(first, status=status)
+    assert desk.take(chat("two")).ticket.status == after
+
+
+def test_a_solved_ticket_reopens_within_its_days_and_not_after(desk: Desk) -> None:
+    first = desk.take(chat("one"))
+    desk.set(first, status="solved", updated_at=NOW)
+    late = desk.take(chat("late"), NOW + 7 * DAY + DAY / 24)
+    assert late.placement.opens
+    assert late.ticket.refers_to == first.ticket.id
+    desk = Desk(rule_set())
+    first = desk.take(chat("one"))
+    desk.set(first, status="solved", updated_at=NOW)
+    again = desk.take(chat("again"), NOW + 7 * DAY)
+    assert (again.ticket.id, again.ticket.status, again.placement.reopens) == (first.ticket.id, "open", True)
+
+
+def test_a_reply_by_mail_joins_by_any_stored_reference(desk: Desk) -> None:
+    first = desk.take(mail("m1", "Anna@x.example"))
+    reply = desk.take(mail("m2", "anna@X.example", "m1", "not-ours"))
+    assert reply.ticket.id == first.ticket.id
+    assert desk.take(mail("m3", "anna@x.example", "m2")).ticket.id == first.ticket.id
+
+
+def test_a_stranger_who_quotes_an_id_gets_a_ticket_of_their_own(desk: Desk) -> None:
+    first = desk.take(mail("m1", "anna@x.example"))
+    other = desk.take(mail("m2", "eve@y.example", "m1"))
+    assert other.placement.opens
+    assert other.ticket.refers_to == first.ticket.id
+    assert other.record["continuity"]["reason"] == "mail.not_a_participant"
+
+
+def test_a_mail_that_failed_authentication_never_joins(desk: Desk) -> None:
+    first = desk.take(mail("m1", "anna@x.example"))
+    forged = desk.take(mail("m2", "anna@x.example", "m1", authentication="fail"))
+    assert forged.placement.opens
+    assert forged.ticket.refers_to == first.ticket.id
+    assert forged.record["continuity"]["reason"] == "mail.authentication_failed"
+
+
+@pytest.mark.parametrize(("proof", "joins"), [("verified", True), ("claimed", False)])
+def test_only_a_proven_sender_brings_others_in(desk: Desk, proof: str, joins: bool) -> None:
+    copied = (Recipient(value="Bob@y.example", role="cc"),)
+    first = desk.take(mail("m1", "anna@x.example", proof=proof, recipients=copied))
+    reply = desk.take(mail("m2", "bob@y.example", "m1", proof="verified"))
+    assert (reply.ticket.id == first.ticket.id) is joins
+
+
+def test_an_older_reference_joins_when_the_newer_one_is_another_person_s(desk: Desk) -> None:
+    mine = desk.take(mail("m1", "anna@x.example"))
+    desk.take(mail("m2", "eve@y.example"))
+    assert desk.take(mail("m3", "anna@x.example", "m1", "m2")).ticket.id == mine.ticket.id
+
+
+def test_every_form_opens_a_ticket(desk: Desk) -> None:
+    first = desk.take(message("one", email="anna@x.example"))
+    assert desk.take(message("two", email="anna@x.example")).ticket.id != first.ticket.id
