@@ -19,6 +19,7 @@ _MAX_DEPTH = 16
 _MAX_NODES = 100_000
 
 _TAG = "tag:yaml.org,2002:"
+_COLLECTIONS = (f"{_TAG}map", f"{_TAG}seq")
 
 
 class Unreadable(ValueError):
@@ -79,6 +80,8 @@ class _Reader:
         if len(path) > _MAX_DEPTH:
             raise _at(node, "nested too deeply")
         document.places.setdefault(path, _place(node))
+        if isinstance(node, MappingNode | SequenceNode) and str(node.tag) not in _COLLECTIONS:
+            raise _at(node, f"tag {node.tag} is not allowed", "Write the plain value.")
         if isinstance(node, MappingNode):
             return self._mapping(node, path, document)
         if isinstance(node, SequenceNode):
