@@ -48,7 +48,8 @@ class Email:
         subject = one_line(mail.headers.get("subject"), _SUBJECT)
         inside = _forward(mail, subject, raw.options)
         person = _person(mail.headers, sender, inside, raw.options)
-        kind = bounces.classify(mail, None if person.instead_of else sender, raw.options, raw.envelope_from)
+        own = forwarded.own_addresses(raw.options)
+        kind = bounces.classify(mail, sender, own, raw.envelope_from, replaced=person.instead_of is not None)
         if kind.kind != "message":
             person = _Person(sender)
         if kind.automated and kind.kind == "message":

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.inbound import Kind
-from ingest.mail.forwarded import own_addresses
+from ingest.mail import reports
 from ingest.mail.headers import Address, Headers
-from ingest.mail.mime import Mail, Part, entity
-from ingest.mail.threading import ids
+from ingest.mail.mime import Mail
 
 LOOP_HEADER = "x-loop"
-_SCAN = 64 * 1024
 
-_DAEMON = re.compile(
-    r"(?:^|[<\s\"])(?:mailer[-_ ]?daemon|post[-_]?master|mail delivery (?:sub)?system|mdaemon|mmsc ndr|microsoft ?exchange)",
-    re.IGNORECASE,
-)
 _BOUNCE_SUBJECT = re.compile(
     r"^\W*(?:(?:fwd?|tr|wg)\W+)?(?:undeliver(?:able|ed)|delivery (?:status notification|failure|has failed|report|error|problem)|"
     r"(?:mail|message|e-?mail) (?:delivery|system) (?:failed|failure|error|status|problem)|(?:message|mail) delivery has failed|"
@@ -48,21 +41,7 @@ _AUTO_SUBJECT = re.compile(
     r"自動応答|自動返信|不在|自动回复|自動回覆|자동 회신|부재중)",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+[A-Za-z0-9]")
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY_CODE = re.compile(r"(?<![\d.])([45]\d\d)[ -](?!\d)")
-_RECIPIENT_LINE = re.compile(
-    r"(?:^|\n)[ \t]*(?:(?:to|recipient|final-recipient|original-recipient|failed recipient|user|address)[ \t]*:[^\n@]{0,60})?[<\"(']?("
-    + _ADDRESS.pattern
-    + r")[>\")']?[ \t]*(?:[:;,(\n\r]|$|\.\.\.)",
-    re.IGNORECASE,
-)
-_RETURNED_HEADERS = re.compile(
-    r"^(?:-{3,}.{0,80}|.{0,60}(?:copy of (?:the|your) message|original message|message header|returned message|"
-    r"unsent message).{0,60})$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_MESSAGE_ID_LINE = re.compile(r"^[ \t>]*Message-ID[ \t]*:\s*(<[^<>\s]+>)", re.IGNORECASE | re.MULTILINE)
 _ARF_TEXT = re.compile(
     r"^[ \t]*(?:Feedback-Type[ \t]*:|\"?complaintFeedbackType\"?)", re.IGNORECASE | re.MULTILINE
 )
@@ -79,26 +58,25 @@ class Classified:
 
 
 def classify(
-    mail: Mail, sender: Address | None, options: Mapping[str, str], envelope_from: str | None
+    mail: Mail, sender: Address | None, own: frozenset[str], envelope_from: str | None, replaced: bool = False
 ) -> Classified:
-    """What this mail is. `details` may hold `failed_recipient`, `status`, `refers_to`."""
+    """What this mail is. `own`: our addresses; `replaced`: From is ours, but somebody else wrote through it. `details` may hold `failed_recipient`, `status`, `refers_to`."""
     fields = mail.headers
     subject = fields.get("subject")
-    if _is_loop(fields, sender, options):
+    if _is_loop(fields, None if replaced else sender, own):
         return Classified("loop", True)
     if _is_feedback(mail):
-        return Classified("feedback_report", True, _reference(mail))
+        return Classified("feedback_report", True, reports.reference(mail))
     if mail.first("message/disposition-notification") or _report_type(mail) == "disposition-notification":
-        return Classified("read_receipt", True, _reference(mail))
+        return Classified("read_receipt", True, reports.reference(mail))
     if _is_bounce(mail, subject, sender, envelope_from):
-        return Classified("bounce", True, _failure(mail) | _reference(mail))
+        return Classified("bounce", True, reports.failure(mail) | reports.reference(mail))
     if _is_auto_reply(mail, subject):
         return Classified("auto_reply", True)
     return Classified("message", _is_generated(fields, envelope_from))
 
 
-def _is_loop(fields: Headers, sender: Address | None, options: Mapping[str, str]) -> bool:
-    own = own_addresses(options)
+def _is_loop(fields: Headers, sender: Address | None, own: frozenset[str]) -> bool:
     if any(
         value.strip().lower() in own or value.strip().lower() == "frontdesk"
         for value in fields.all(LOOP_HEADER)
@@ -116,7 +94,7 @@ def _is_feedback(mail: Mail) -> bool:
         return True
     if any(value.lower() == "fbl" for value in mail.headers.all("x-loop")):
         return True
-    head = mail.text[:_SCAN]
+    head = mail.text[: reports.MAX_SCAN]
     if "Feedback-Type" in head or "complaint" in head[:8000].lower():
         amazon = _SNS_BOUNCE.search(head)
         if amazon is not None:
@@ -142,10 +120,12 @@ def _is_bounce(mail: Mail, subject: str, sender: Address | None, envelope_from: 
     fields = mail.headers
     if fields.has("x-failed-recipients") or fields.has("x-actual-recipients"):
         return True
-    amazon = _SNS_BOUNCE.search(mail.text[:_SCAN])
+    amazon = _SNS_BOUNCE.search(mail.text[: reports.MAX_SCAN])
     if amazon is not None:
         return amazon[1].lower() == "bounce" or amazon[1].lower() == "delivery"
-    daemon = bool(_DAEMON.search(fields.get("from")) or (sender and _DAEMON.search(sender.address)))
+    daemon = bool(
+        reports.DAEMON.search(fields.get("from")) or (sender and reports.DAEMON.search(sender.address))
+    )
     null_sender = _null_sender(fields, envelope_from)
     worded = _BOUNCE_SUBJECT.match(subject) is not None
     told = _BOUNCE_TEXT.search(mail.text[:8192]) is not None
@@ -158,7 +138,9 @@ def _is_bounce(mail: Mail, subject: str, sender: Address | None, envelope_from: 
     return (
         null_sender
         and told
-        and (_STATUS.search(mail.text[:8192]) or _REPLY_CODE.search(mail.text[:8192]) or sender is None)
+        and (
+            reports.STATUS.search(mail.text[:8192]) or _REPLY_CODE.search(mail.text[:8192]) or sender is None
+        )
         is not None
     )
 
@@ -217,88 +199,3 @@ def _is_generated(fields: Headers, envelope_from: str | None) -> bool:
         )
         or _null_sender(fields, envelope_from)
     )
-
-
-def _failure(mail: Mail) -> dict[str, str]:
-    """The first failed recipient and its RFC 3463 status."""
-    report = mail.first("message/delivery-status", "message/global-delivery-status")
-    if report is not None:
-        found = _from_report(report)
-        if "failed_recipient" in found:
-            return found
-    else:
-        found = {}
-    head = _own_words(mail.text[:_SCAN])
-    named = mail.headers.get("x-failed-recipients")
-    recipient = _ADDRESS.search(named) or _RECIPIENT_LINE.search(head)
-    if recipient is None:
-        own = {mail.headers.get("to").strip(" <>").lower()}
-        recipient = next(
-            (m for m in _ADDRESS.finditer(head) if m[0].lower() not in own and not _DAEMON.search(m[0])), None
-        )
-    if recipient is not None:
-        found["failed_recipient"] = recipient[1] if recipient.re is _RECIPIENT_LINE else recipient[0]
-    status = _STATUS.search(head)
-    if status is not None:
-        found.setdefault("status", status[1])
-    return found
-
-
-def _own_words(text: str) -> str:
-    """The report's own text, without the mail that it returns."""
-    cut = _RETURNED_HEADERS.search(text, 40)
-    return text[: cut.start()] if cut and _ADDRESS.search(text[: cut.start()]) else text
-
-
-def _from_report(report: Part) -> dict[str, str]:
-    """RFC 3464: blocks of fields, the first about the message, each other about one recipient."""
-    rows: list[dict[str, str]] = []
-    for block in re.split(rb"\r?\n[ \t]*\r?\n", report.content()[:_SCAN]):
-        fields = entity(block + b"\n\n").headers
-        given = (
-            fields.get("final-recipient")
-            or fields.get("original-recipient")
-            or fields.get("x-actual-recipient")
-        )
-        address = _ADDRESS.search(given.partition(";")[2] or given)
-        if given:
-            status = _status(fields)
-            named = address[0] if address else given.partition(";")[2].strip() or given.strip()
-            row = {"failed_recipient": named}
-            row |= {"status": status} if status else {}
-            rows.append(row | {"action": fields.get("action").strip().lower()})
-    if not rows:
-        return {}
-    worst = next((row for row in rows if row["action"] in ("failed", "failure")), rows[0])
-    return {key: value for key, value in worst.items() if value}
-
-
-_VAGUE = re.compile(r"\d\.0\.0|4\.4\.7")
-
-
-def _status(fields: Headers) -> str | None:
-    """The RFC 3463 status; the server's own words when the field says only that it failed or took too long."""
-    stated, told = (_STATUS.search(fields.get(name)) for name in ("status", "diagnostic-code"))
-    if stated is None or (told is not None and _VAGUE.fullmatch(stated[1])):
-        return told[1] if told else None
-    return stated[1]
-
-
-def _reference(mail: Mail) -> dict[str, str]:
-    """The Message-ID of the mail that the report is about."""
-    returned = mail.first("message/rfc822", "message/global")
-    candidates = [child.headers for child in returned.children] if returned else []
-    only_headers = mail.first("text/rfc822-headers", "message/rfc822-headers", "message/global-headers")
-    if only_headers is not None:
-        candidates.append(entity(only_headers.content() + b"\n\n").headers)
-    for fields in candidates:
-        found = ids(fields.get("message-id"))
-        if found:
-            return {"refers_to": found[0]}
-    notice = mail.first("message/disposition-notification", "message/feedback-report")
-    if notice is not None:
-        found = ids(entity(notice.content() + b"\n\n").headers.get("original-message-id"))
-        if found:
-            return {"refers_to": found[0]}
-    inside = _MESSAGE_ID_LINE.findall(mail.text[:_SCAN])
-    return {"refers_to": ids(inside[-1])[0]} if inside and ids(inside[-1]) else {}

@@ -7,13 +7,10 @@ bytes of an attached mail are the sender's, unchanged.
 
 from __future__ import annotations
 
-import binascii
-import mimetypes
-import quopri
 import re
 from dataclasses import dataclass, field
 
-from ingest.mail import charsets, headers, html
+from ingest.mail import charsets, filenames, headers, html, transfer
 from ingest.mail.headers import Headers
 from ingest.text import clean
 
@@ -24,16 +21,9 @@ MAX_HEADERS = 1_000
 MAX_PARTS = 500
 MAX_DEPTH = 20
 MAX_TEXT = 2 * 1024 * 1024
-MAX_NAME = 200
 MAX_READ_ATTACHED = 256 * 1024
-MAX_UUENCODED = 20
 
 _END_OF_HEADERS = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r|\A\r?\n")
-_UUENCODED = re.compile(
-    rb"^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[!-`][ -`]*\r?\n)*?)(?:`\r?\n)?end[ \t]*$", re.M
-)
-_UNSAFE_NAME = re.compile(r"[\x00-\x1f\x7f/\\]+")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 
 
 @dataclass(slots=True)
@@ -53,11 +43,11 @@ class Part:
     @property
     def filename(self) -> str:
         given = self.disposition_params.get("filename") or self.params.get("name") or ""
-        return _UNSAFE_NAME.sub("_", clean(given)).strip(" .")[:MAX_NAME]
+        return filenames.safe(given)
 
     def content(self) -> bytes:
         """The transfer-decoded bytes; what cannot be decoded stays as it is."""
-        return _transfer_decoded(self.body, self.headers.get("content-transfer-encoding").strip().lower())
+        return transfer.decoded(self.body, self.headers.get("content-transfer-encoding").strip().lower())
 
     def text(self) -> tuple[str, bool]:
         """The content as text, and whether its charset had to be repaired."""
@@ -198,36 +188,6 @@ def _without_last_break(piece: bytes) -> bytes:
     return piece[:-2] if piece.endswith(b"\r\n") else piece[:-1] if piece.endswith(b"\n") else piece
 
 
-def _transfer_decoded(body: bytes, encoding: str) -> bytes:
-    if encoding == "base64":
-        data = _NOT_BASE64.sub(b"", body).rstrip(b"=")
-        try:
-            return binascii.a2b_base64(data[: len(data) - (len(data) % 4 == 1)] + b"==")
-        except binascii.Error:
-            return body
-    if encoding == "quoted-printable":
-        return quopri.decodestring(body)
-    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        found = _UUENCODED.search(body)
-        return _uudecoded(found[2]) if found else body
-    return body
-
-
-def _uudecoded(lines: bytes) -> bytes:
-    out = []
-    for line in lines.splitlines():
-        try:
-            out.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some encoders pad a line wrongly: its first byte says how much counts.
-            most = (((line[0] - 32) & 63) * 4 + 5) // 3
-            try:
-                out.append(binascii.a2b_uu(line[:most]))
-            except binascii.Error:
-                continue
-    return b"".join(out)
-
-
 def _sorted(root: Part, marks: dict[str, None]) -> tuple[list[str], list[str], list[File]]:
     """Body texts, HTML bodies and files, in reading order. An attached mail is a file; its parts are not ours."""
     texts: list[str] = []
@@ -248,9 +208,9 @@ def _sorted(root: Part, marks: dict[str, None]) -> tuple[list[str], list[str], l
             if part.type == "text/html":
                 pages.append(text)
                 continue
-            text, found = _without_uuencoded(text)
+            text, inside = transfer.without_uuencoded(text)
             texts.append(text)
-            files.extend(found)
+            files.extend(File(filenames.safe(name), filenames.type_of(name), data) for name, data in inside)
             continue
         files.append(_file(part, len(files) + 1))
     return texts, pages, files
@@ -271,25 +231,6 @@ def _is_body(part: Part, has_page: bool) -> bool:
     )
 
 
-def _without_uuencoded(text: str) -> tuple[str, list[File]]:
-    if not 0 < text.count("begin ") <= MAX_UUENCODED:
-        return text, []
-    files: list[File] = []
-    data = text.encode("utf-8", "replace")
-
-    def taken(found: re.Match[bytes]) -> bytes:
-        name = _UNSAFE_NAME.sub("_", found[1].decode("utf-8", "replace")).strip()
-        files.append(File(name, _type_of(name), _uudecoded(found[2])))
-        return b""
-
-    rest = _UUENCODED.sub(taken, data)
-    return (rest.decode("utf-8", "replace"), files) if files else (text, [])
-
-
-def _type_of(name: str) -> str:
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
-
-
 def _file(part: Part, number: int) -> File:
     content_id = part.headers.get("content-id").strip().strip("<>") or None
     # An image that the text can refer to; without an id it is shown as a file like any other.
@@ -306,7 +247,5 @@ def _file(part: Part, number: int) -> File:
 def _made_up_name(part: Part, number: int) -> str:
     if part.type in ("message/rfc822", "message/global"):
         subject = part.children[0].headers.get("subject") if part.children else ""
-        return (
-            _UNSAFE_NAME.sub("_", clean(subject)).strip(" .")[: MAX_NAME - 4] or f"message-{number}"
-        ) + ".eml"
-    return f"attachment-{number}{mimetypes.guess_extension(part.type) or '.bin'}"
+        return filenames.safe(subject, ".eml") or f"message-{number}.eml"
+    return filenames.made_up(part.type, number)

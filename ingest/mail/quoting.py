@@ -21,6 +21,7 @@ from ingest.mail.vocabulary import (
     SUBJECT,
     TO,
     WROTE,
+    WROTE_UNSPACED,
 )
 
 MAX_LINES = 5_000
@@ -59,7 +60,9 @@ _MOBILE = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"[<(]?https?://[^\s>)]+[>)]?|[\[\]]")
-_WROTE = re.compile(rf"(?<![^\W_])(?:{WROTE})(?![^\W_])", re.IGNORECASE)
+_WROTE = re.compile(rf"(?<![^\W_])(?:{WROTE})(?![^\W_])|{WROTE_UNSPACED}", re.IGNORECASE)
+# Marks of writing direction, which stand inside addresses and after the colon in Hebrew and Arabic.
+_DIRECTION = dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _WHEN_OR_WHO = re.compile(
     r"\b\d{1,2}[:.hH]\d{2}\b|\b(?:19|20)\d\d\b|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\d{4}年|\S@\S|<[^<>]*>",
     re.IGNORECASE,
@@ -156,6 +159,7 @@ def _introduction(lines: list[str], at: int) -> int:
 
 
 def _is_introduction(line: str) -> bool:
+    line = line.translate(_DIRECTION)
     if not _ENDS_INTRO.search(line) and not line.endswith(("wrote", "écrit")):
         return False
     return (_WROTE.search(line) is not None and _WHEN_OR_WHO.search(line) is not None) or (

@@ -113,9 +113,11 @@ WROTE = (
     "va escriure|skrev|skrifaði|kirjoitti|kirjutas|napisał(?:a|\\(a\\))?|napisała|napsal(?:a|\\(a\\))?|napísal(?:a|\\(a\\))?|"
     "napisao(?:/la)?|napisala|je napisao|je napisala|je napisao/la|pisze|pisał|piše|je pisao|schreef|geschreven|het volgende geschreven|"
     "yazdı|yazmış|yazdı|şunları yazdı|şunu yazdı|написал(?:а|\\(а\\))?|написала|пишет|написав(?:ла|\\(ла\\))?|пише|написа|"
-    "a scris|írta|ezt írta|έγραψε|γράφει|כתב(?:ה)?|‏כתב|كتب(?:ت)?|写道|寫道|写到|書きました|のメール|作成|작성|님이 작성|"
+    "a scris|írta|ezt írta|έγραψε|γράφει|כתב(?:ה)?|‏כתב|كتب(?:ت)?|"
     "rašė|parašė|rakstīja|uzrakstīja|je napisal(?:a)?|je napísal|menulis|đã viết|viết|เขียน|following"
 )
+# The same in scripts that put no space between words.
+WROTE_UNSPACED = "写道|寫道|写到|書きました|のメール|作成|작성"
 # Words that stand first in such a line, in languages where that says something by itself.
 SENT_FROM = (
     "sent from (?:my|a|the|mail|mobile|outlook|yahoo|gmail|samsung|proton|windows|iphone|ipad|galaxy|huawei|spark|aol|email|airmail)|get outlook for|"

@@ -1,0 +1,48 @@
+"""Every example `<channel>/<case>.in.<ext>` becomes the messages in `<case>.out.json` (without the raw bytes)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from contracts.base import encode
+from ingest.channel import Normalised, Raw, channels
+
+HERE = Path(__file__).parent
+RECEIVED = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+OPTIONS = {"email": {"address": "support@shop.example", "authserv": "mx.shop.example"}}
+EXAMPLES = sorted(HERE.glob("*/*.in.*"))
+
+
+def readable(result: Normalised) -> list[dict[str, Any]]:
+    """The messages as JSON, and which of their references the intake is given bytes for."""
+    rows = []
+    for message in result.messages:
+        row = json.loads(encode(message))
+        row["raw"].pop("inline", None)
+        rows.append(row | {"blobs": sorted(result.blobs)})
+    return rows
+
+
+@pytest.mark.parametrize(
+    "example", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.name.partition('.')[0]}"
+)
+def test_example(example: Path, request: pytest.FixtureRequest) -> None:
+    channel = channels()[example.parent.name]
+    raw = Raw(
+        body=example.read_bytes(),
+        workspace=UUID(int=1),
+        account="support",
+        received_at=RECEIVED,
+        options=OPTIONS.get(channel.name, {}),
+    )
+    found = readable(channel.normalise(raw))
+    expected = example.with_name(example.name.partition(".")[0] + ".out.json")
+    if request.config.getoption("--bless", default=False):
+        expected.write_text(json.dumps(found, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+    assert found == json.loads(expected.read_text())

@@ -1,0 +1,55 @@
+"""Who is taken for the requester, and who is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from contracts.inbound import InboundMessage
+from ingest.channel import Raw
+from ingest.channels.email import CHANNEL
+
+FORWARD = b"\n\nsee below\n\n-------- Forwarded Message --------\nSubject: s\nFrom: %s\nTo: b@example.org\n\nHelp!\n"
+
+
+def read(mail: bytes, **options: str) -> InboundMessage:
+    raw = Raw(
+        body=mail,
+        workspace=UUID(int=1),
+        account="support",
+        received_at=datetime(2026, 1, 5, tzinfo=UTC),
+        options={"address": "support@shop.example", "authserv": "mx.shop.example"} | options,
+    )
+    return CHANNEL.normalise(raw).messages[0]
+
+
+def address(message: InboundMessage) -> str:
+    return message.sender.handles[0].value
+
+
+def test_a_person_named_in_a_forward_is_never_verified() -> None:
+    head = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=evil.example\nFrom: eve@evil.example\nSubject: Fwd: s"
+    message = read(head + FORWARD % b"Victim <victim@example.org>")
+    assert (address(message), message.sender.handles[0].proof) == ("victim@example.org", "claimed")
+    assert message.fields["forwarded_by"] == "eve@evil.example"
+
+
+def test_a_forwarded_machine_mail_belongs_to_who_forwards_it() -> None:
+    message = read(b"From: ann@example.org\nSubject: Fwd: s" + FORWARD % b"no-reply@bank.example")
+    assert address(message) == "ann@example.org"
+
+
+def test_reply_to_of_a_person_is_not_the_requester() -> None:
+    message = read(b"From: Ann <ann@example.org>\nReply-To: other@example.org\nSubject: s\n\nx")
+    assert address(message) == "ann@example.org"
+
+
+def test_our_own_address_is_a_loop_unless_a_form_wrote_for_somebody() -> None:
+    assert read(b"From: SUPPORT@shop.example\nSubject: s\n\nx").kind == "loop"
+    form = read(b"From: support@shop.example\nReply-To: ann@example.org\nSubject: s\n\nx")
+    assert (form.kind, address(form)) == ("message", "ann@example.org")
+
+
+def test_list_mail_opens_a_ticket_and_is_marked() -> None:
+    message = read(b"From: ann@example.org\nList-Id: <l.example.org>\nSubject: s\n\nx")
+    assert (message.kind, message.marks) == ("message", ("automated",))
