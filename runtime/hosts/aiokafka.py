@@ -11,11 +11,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contracts.errors import Transient
 from runtime import metrics
 from runtime.guard import Guard
 from runtime.health import Health
-from runtime.hosts.progress import Progress, Standing, standing
+from runtime.hosts.progress import Progress, Standing, pause_fused, standing
 from runtime.incidents import Incidents
 from runtime.kafka import record_of
 from runtime.settings import Settings
@@ -23,6 +22,7 @@ from runtime.stage import Record, Stage
 
 SESSION_MS, HEARTBEAT_MS, REBALANCE_MS = 10_000, 3_000, 30_000
 _COMMIT_SECONDS = 1.0
+_DRAIN_SECONDS = 8.0
 _POLL_MS = 200
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,8 @@ class AiokafkaHost:
         self._consumer: AIOKafkaConsumer | None = None
         self._done: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -50,9 +52,10 @@ class AiokafkaHost:
         watcher = asyncio.create_task(self._progress.watch())
         try:
             self._consumer = await self._connect()
-            while not self._stopping.is_set():
-                await self._turn(self._consumer)
-            await self._commit(self._consumer)
+            if self._consumer is not None:
+                while not self._stopping.is_set():
+                    await self._turn(self._consumer)
+                await self._commit(self._consumer)
         finally:
             watcher.cancel()
             if self._consumer is not None:
@@ -71,8 +74,9 @@ class AiokafkaHost:
 
         health.ready_checks[f"{self._stage.name} consumes"] = assigned
 
-    async def _connect(self) -> AIOKafkaConsumer:
-        while True:
+    async def _connect(self) -> AIOKafkaConsumer | None:
+        """Waits for a broker; None if asked to stop before there was one."""
+        while not self._stopping.is_set():
             consumer = AIOKafkaConsumer(
                 bootstrap_servers=self._settings.kafka,
                 group_id=self._stage.name,
@@ -88,20 +92,19 @@ class AiokafkaHost:
             try:
                 await consumer.start()
                 names = [topic.name for topic in self._stage.sources]
-                consumer.subscribe(names, listener=_Rebalances(self._stage.name, self))
+                consumer.subscribe(names, listener=_Rebalances(self))
             except (KafkaError, OSError) as error:
                 log.warning("no broker", stage=self._stage.name, error=type(error).__name__)
                 with contextlib.suppress(KafkaError, OSError):
                     await consumer.stop()
                 await asyncio.sleep(1)
-                if self._stopping.is_set():
-                    raise Transient("kafka: away while stopping") from error
             else:
                 return consumer
+        return None
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
         """One batch: what is there, and what a short wait adds when that is little."""
-        self._pause_fused(consumer)
+        pause_fused(consumer, self._progress.fused)
         try:
             records = await self._fetch(consumer, _POLL_MS)
             if records and len(records) < self._settings.batch and self._settings.gather_ms:
@@ -112,25 +115,24 @@ class AiokafkaHost:
             await asyncio.sleep(0.5)
             return
         if records:
+            await self._process(records)
+        if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
+            await self._commit(consumer)
+
+    async def _process(self, records: list[Record]) -> None:
+        self._idle.clear()
+        try:
+            self._progress.began(records)
             await self._guard.process(records)
             self._progress.processed(records)
             for record in records:
                 self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
-        if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
-            await self._commit(consumer)
+        finally:
+            self._idle.set()
 
     async def _fetch(self, consumer: AIOKafkaConsumer, timeout_ms: int, most: int = 0) -> list[Record]:
         found = await consumer.getmany(timeout_ms=timeout_ms, max_records=most or self._settings.batch)
         return [record_of(raw) for raws in found.values() for raw in raws]
-
-    def _pause_fused(self, consumer: AIOKafkaConsumer) -> None:
-        assigned = consumer.assignment()
-        fused = {tp for tp in assigned if (tp.topic, tp.partition) in self._progress.fused}
-        paused = consumer.paused()
-        if fused - paused:
-            consumer.pause(*(fused - paused))
-        if paused - fused:
-            consumer.resume(*(paused - fused))
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         """Commits what is done in partitions that are still ours. A failed commit only means redelivery."""
@@ -148,20 +150,32 @@ class AiokafkaHost:
             metrics.commits.labels(self._stage.name, "done").inc()
             self._done = {tp: at for tp, at in self._done.items() if at != offsets.get(tp)}
 
+    async def revoked(self) -> None:
+        """Waits a while for the batch in flight, so that its partitions move on with their offsets committed."""
+        if self._consumer is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _DRAIN_SECONDS)
+        await self._commit(self._consumer)
+
+    def assigned(self) -> None:
+        """Before the first fetch of this assignment."""
+        metrics.rebalances.labels(self._stage.name).inc()
+        self._done.clear()
+        self._progress.rebalanced()
+        if self._consumer is not None:
+            pause_fused(self._consumer, self._progress.fused)
+
     async def _standing(self) -> Standing | None:
         return await standing(self._consumer) if self._consumer is not None else None
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, stage: str, host: AiokafkaHost) -> None:
-        self._stage = stage
+    def __init__(self, host: AiokafkaHost) -> None:
         self._host = host
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
-        if self._host._consumer is not None:
-            await self._host._commit(self._host._consumer)
+        await self._host.revoked()
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
-        metrics.rebalances.labels(self._stage).inc()
-        # What was done before the partition moved says nothing about what its next owner did.
-        self._host._done.clear()
+        self._host.assigned()

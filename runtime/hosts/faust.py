@@ -17,7 +17,7 @@ from typing import Any
 import faust
 import structlog
 from aiokafka.errors import KafkaError
-from faust.types import TP, EventT
+from faust.types import EventT
 from yarl import URL
 
 from runtime import metrics
@@ -107,7 +107,7 @@ class FaustHost:
         settings = self._settings
         app = App(
             self._stage.name,
-            self._fused,
+            lambda: self._progress.fused,
             self._drained,
             broker=[URL(f"kafka://{server}") for server in settings.kafka.split(",")],
             consumer_auto_offset_reset="earliest",
@@ -180,9 +180,6 @@ class FaustHost:
         metrics.rebalances.labels(self._stage.name).inc()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), _DRAIN_SECONDS)
-
-    def _fused(self) -> set[TP]:
-        return {TP(topic, partition) for topic, partition in self._progress.fused}
 
     async def _standing(self) -> Standing | None:
         return await self._app.standing() if self._app is not None else None

@@ -15,13 +15,15 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
 from runtime import metrics
-from runtime.hosts.progress import Standing, standing
+from runtime.hosts.progress import Standing, pause_fused, standing
+from runtime.incidents import PartitionKey
 
 _YIELD_EVERY = 100
 _SHORT = 0.02
@@ -35,7 +37,7 @@ class App(faust.App):  # type: ignore[misc]
     def __init__(
         self,
         name: str,
-        fused: Callable[[], set[TP]],
+        fused: Callable[[], set[PartitionKey]],
         drained: Callable[[], Awaitable[None]],
         **options: Any,
     ) -> None:
@@ -85,6 +87,10 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 if self._consumer is not None:
                     await self._consumer.stop()
                 await self.sleep(1)
+
+    async def _fetch_records(self, consumer: AIOKafkaConsumer, *args: Any, **limits: Any) -> Any:
+        pause_fused(consumer, self.app.fused())
+        return await super()._fetch_records(consumer, *args, **limits)
 
     async def _commit(self, offsets: dict[TP, int]) -> bool:
         """A failed commit is tried again with the next; until then it only means redelivery."""
@@ -136,7 +142,7 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]
     async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP]]:
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        wanted = self._get_active_partitions() - self.app.fused()
+        wanted = set(self._get_active_partitions())
         if not wanted:
             await self.sleep(_SHORT)
             return {}, wanted

@@ -39,6 +39,16 @@ async def standing(consumer: AIOKafkaConsumer) -> Standing | None:
         return None
 
 
+def pause_fused(consumer: AIOKafkaConsumer, fused: set[PartitionKey]) -> None:
+    """Has these of the consumer's partitions not fetched, and all others."""
+    wanted = {tp for tp in consumer.assignment() if (tp.topic, tp.partition) in fused}
+    paused = consumer.paused()
+    if wanted - paused:
+        consumer.pause(*(wanted - paused))
+    if paused - wanted:
+        consumer.resume(*(paused - wanted))
+
+
 class Progress:
     """Of one stage in one process. `standing` tells what is assigned, and how far it goes."""
 
