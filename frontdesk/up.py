@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 import msgspec
 from rich.console import Console
@@ -77,22 +76,21 @@ class Child:
         )
         self._log = logs / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._output: IO[bytes] | None = None
         self._died_at = 0.0
 
     def start(self) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("FRONTDESK_")}
-        self._output = self._output or self._log.open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, *self._program, "run", self.name],
-            env=inherited | environment(self._settings),
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
-            preexec_fn=die_with_parent,
-            # Ctrl-C reaches the supervisor alone: it stops the others in order.
-            start_new_session=True,
-        )
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._program, "run", self.name],
+                env=inherited | environment(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                preexec_fn=die_with_parent,
+                # Ctrl-C reaches the supervisor alone: it stops the others in order.
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int | None:

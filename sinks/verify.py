@@ -90,8 +90,9 @@ async def verify(settings: Settings, system_db: Database, spooled: Callable[[], 
     of the spool. Raises `Transient` when Kafka or Postgres is away."""
     # What the spool holds is counted before the topics: an entry drained in between would otherwise be missed.
     waiting = await asyncio.to_thread(spooled)
-    transit = await in_transit(settings.kafka, COUNTED)
+    # Checkpoints before the ends: another verifier may close books beyond ends that were read before.
     checkpoints = await _checkpoints(system_db)
+    transit = await in_transit(settings.kafka, COUNTED)
     partitions = tuple(
         [
             await _partition(system_db, topic, partition, transit, checkpoints.get((topic, partition), _OPEN))
