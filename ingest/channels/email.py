@@ -84,7 +84,7 @@ class Email:
             quoted_text_ref=rest_ref,
             html_ref=_archived(mail.html.encode("utf-8", "replace"), blobs) if mail.html else None,
             attachments=tuple(_attachment(file, blobs) for file in mail.files),
-            fields=_fields(subject, kind.details, person, sender),
+            fields=_fields(mail.headers, subject, kind.details, person, sender),
             locale=_locale(mail.headers),
             raw=kept,
             marks=tuple(dict.fromkeys(marks)),
@@ -195,9 +195,12 @@ def _attachment(file: mime.File, blobs: dict[str, bytes]) -> Attachment:
 
 
 def _fields(
-    subject: str, details: Mapping[str, str], person: _Person, sender: Address | None
+    headers: Headers, subject: str, details: Mapping[str, str], person: _Person, sender: Address | None
 ) -> dict[str, str]:
-    found = {"stripped_subject": threading.stripped_subject(subject)} if subject else {}
+    """`message_id` is what later mails name this one by in References: without it no answer finds its ticket."""
+    own = threading.message_id(headers)
+    found = {"message_id": own} if own else {}
+    found |= {"stripped_subject": threading.stripped_subject(subject)} if subject else {}
     found |= {name: one_line(value, _FIELD) for name, value in details.items()}
     if sender is not None and person.instead_of is not None:
         found["forwarded_by" if person.forwarded else "sent_by"] = one_line(sender.address, _ADDRESS)

@@ -167,10 +167,13 @@ def _pieces(part: Part) -> list[bytes]:
     start, at = -1, 0
     while (at := body.find(delimiter, at)) >= 0:
         end = at + len(delimiter)
+        # First, for it is cheap: to look for the line's end from every dash of one long line would be quadratic.
+        if at and body[at - 1 : at] not in (b"\n", b"\r"):
+            at = end
+            continue
         line_end = body.find(b"\n", end)
         tail = body[end : line_end if line_end >= 0 else len(body)]
-        at_line_start = at == 0 or body[at - 1 : at] in (b"\n", b"\r")
-        if not at_line_start or tail.strip() not in (b"", b"--"):
+        if tail.strip() not in (b"", b"--"):
             at = end
             continue
         if start >= 0:

@@ -15,10 +15,13 @@ DAEMON = re.compile(
     re.IGNORECASE,
 )
 STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+[A-Za-z0-9]")
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
+_MAILBOX = _LOCAL + r"+@[A-Za-z0-9.-]+[A-Za-z0-9]"
+# Only from the beginning of a word: tried from every letter, one long word would take quadratic time.
+_ADDRESS = re.compile(rf"(?<!{_LOCAL}){_MAILBOX}")
 _RECIPIENT_LINE = re.compile(
     r"(?:^|\n)[ \t]*(?:(?:to|recipient|final-recipient|original-recipient|failed recipient|user|address)[ \t]*:[^\n@]{0,60})?[<\"(']?("
-    + _ADDRESS.pattern
+    + _MAILBOX
     + r")[>\")']?[ \t]*(?:[:;,(\n\r]|$|\.\.\.)",
     re.IGNORECASE,
 )
