@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts.inbound import InboundMessage
-from router.facts import Facts, Participant, TicketFacts, chat_key, participant
+from router.facts import Facts, Participant, Ref, TicketFacts, chat_key, participant
 from router.ruleset import RuleSet
 
 
@@ -19,44 +20,73 @@ class Continuation:
     joins: TicketFacts | None = None
     refers_to: UUID | None = None
     reason: str = "new_conversation"
+    considered: tuple[Considered, ...] = ()
+    """Everything that was read to decide so."""
+
+
+class Considered(NamedTuple):
+    """A ticket that the message names, by which reference, and whether the sender may join it."""
+
+    ref: Ref
+    facts: TicketFacts
+    takes_part: bool
 
 
 def continuation(message: InboundMessage, facts: Facts, rules: RuleSet, now: datetime) -> Continuation:
     """By chat, then by stored Message-IDs from the last named to the first. Every form opens a ticket."""
-    if message.conversation_key is not None:
-        named = facts.by_ref.get((message.workspace, "chat", chat_key(message)), ())
-        found = [facts.tickets[ticket] for ticket in named if ticket in facts.tickets]
-        return _newest(found, rules, now, "chat")
-    refused: TicketFacts | None = None
-    for reference in reversed(message.reply_to):
-        named = facts.by_ref.get((message.workspace, "mail", reference), ())
-        found = [facts.tickets[ticket] for ticket in named if ticket in facts.tickets]
-        joinable = [ticket for ticket in found if _takes_part(message, ticket)]
-        if joinable:
-            return _newest(joinable, rules, now, "mail.reference")
-        refused = refused or (_last(found) if found else None)
-    if refused is None:
+    considered = tuple(_considered(message, facts))
+    if not considered:
         return Continuation()
+    last = considered[-1]
+    if last.takes_part:
+        return _joined(last.facts, _REASONS[last.ref[0]], considered, rules, now)
     failed = message.sender.authentication == "fail"
-    return Continuation(
-        None, refused.ticket.id, "mail.authentication_failed" if failed else "mail.not_a_participant"
-    )
+    reason = "mail.authentication_failed" if failed else "mail.not_a_participant"
+    return Continuation(None, considered[0].facts.ticket.id, reason, considered)
 
 
-def _newest(found: Sequence[TicketFacts], rules: RuleSet, now: datetime, reason: str) -> Continuation:
-    if not found:
-        return Continuation()
-    newest = _last(found)
+_REASONS = {"chat": "chat", "mail": "mail.reference"}
+
+
+def _considered(message: InboundMessage, facts: Facts) -> Iterator[Considered]:
+    """In the order in which they are tried, each ticket once, up to the first that may be joined. Whoever writes in a
+    chat takes part in it; a mail's sender must have before."""
+    refused: set[UUID] = set()
+    for ref in _named(message):
+        named = facts.by_ref.get((message.workspace, *ref), ())
+        found = _newest_first([facts.tickets[ticket] for ticket in named if ticket in facts.tickets])
+        for candidate in found:
+            takes_part = ref[0] == "chat" or _takes_part(message, candidate)
+            if takes_part or (candidate.ticket.id not in refused and len(refused) < _REFUSED):
+                yield Considered(ref, candidate, takes_part)
+            if takes_part:
+                return
+            refused.add(candidate.ticket.id)
+
+
+# More tickets of others than this need not be shown.
+_REFUSED = 10
+
+
+def _named(message: InboundMessage) -> list[Ref]:
+    if message.conversation_key is not None:
+        return [("chat", chat_key(message))]
+    return [("mail", reference) for reference in reversed(message.reply_to)]
+
+
+def _joined(
+    newest: TicketFacts, reason: str, considered: tuple[Considered, ...], rules: RuleSet, now: datetime
+) -> Continuation:
     if newest.ticket.status != "solved":
-        return Continuation(newest, None, reason)
+        return Continuation(newest, None, reason, considered)
     window = timedelta(days=rules.workspace.reopen_days)
     if now - newest.ticket.updated_at <= window:
-        return Continuation(newest, None, f"{reason}.reopened")
-    return Continuation(None, newest.ticket.id, f"{reason}.too_old")
+        return Continuation(newest, None, f"{reason}.reopened", considered)
+    return Continuation(None, newest.ticket.id, f"{reason}.too_old", considered)
 
 
-def _last(found: Sequence[TicketFacts]) -> TicketFacts:
-    return max(found, key=lambda facts: (facts.ticket.created_at, facts.ticket.number))
+def _newest_first(found: Sequence[TicketFacts]) -> list[TicketFacts]:
+    return sorted(found, key=lambda facts: (facts.ticket.created_at, facts.ticket.number), reverse=True)
 
 
 def _takes_part(message: InboundMessage, facts: TicketFacts) -> bool:

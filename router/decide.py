@@ -37,12 +37,10 @@ def place(
     record: dict[str, Any] = {
         "rule_set": rules.version,
         "now": now.isoformat(),
-        "continuity": {"reason": found.reason},
+        "continuity": _shown(found),
         "rules": verdict.matched,
     }
     if found.joins is not None:
-        joined = found.joins.ticket
-        record["continuity"] |= {"ticket": str(joined.id), "status": joined.status}
         return _join(resolved, message, found.joins, verdict.tags, record, now)
     placed = categorise.place(message, picked, verdict, rules)
     priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
@@ -54,8 +52,6 @@ def place(
         "deadline": msgspec.to_builtins(deadline),
         "customer": {"trust": resolved.customer.trust, "matched_by": resolved.customer.matched_by},
     }
-    if found.refers_to is not None:
-        record["continuity"]["refers_to"] = str(found.refers_to)
     ticket = Ticket(
         id=ids.ticket_id(message.workspace, message.message_id),
         number=0,
@@ -115,6 +111,9 @@ def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
     }
     if choice.reason == "method:least_open":
         record["assignment"]["open"] = {agent: counts[agent] for agent in candidates.present}
+        record["assignment"]["last_assigned"] = {
+            agent: last[agent].isoformat() for agent in candidates.present if agent in last
+        }
     if choice.turns is not None:
         before = list(assignment.turns_of(members, staff.rotations.get(key, ())))
         record["assignment"]["rotation"] = {"before": before, "after": list(choice.turns)}
@@ -169,6 +168,29 @@ def _join(
         participants=continuity.joining(message),
         reopens=ticket.status == "solved",
     )
+
+
+def _shown(found: continuity.Continuation) -> dict[str, Any]:
+    """Which tickets were considered and what was read of them: enough to decide again."""
+    shown: dict[str, Any] = {"reason": found.reason}
+    if found.joins is not None:
+        shown["ticket"] = str(found.joins.ticket.id)
+    if found.refers_to is not None:
+        shown["refers_to"] = str(found.refers_to)
+    if found.considered:
+        shown["considered"] = [
+            {
+                "ref": list(candidate.ref),
+                "ticket": str(candidate.facts.ticket.id),
+                "number": candidate.facts.ticket.number,
+                "status": candidate.facts.ticket.status,
+                "created_at": candidate.facts.ticket.created_at.isoformat(),
+                "updated_at": candidate.facts.ticket.updated_at.isoformat(),
+                "takes_part": candidate.takes_part,
+            }
+            for candidate in found.considered
+        ]
+    return shown
 
 
 def _refs(message: InboundMessage) -> tuple[Ref, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import typer
@@ -23,8 +24,9 @@ from identity.decide import resolve
 from identity.evidence import observations
 from router.calendars import WorkingHours
 from router.deadlines import due
-from router.decide import assign, place
-from router.facts import Facts, Staff
+from router.decide import assign, carried, place
+from router.facts import Facts, Plan, Staff
+from router.replay import again
 from router.ruleset import RuleSet
 from runtime.postgres import Database
 from sinks.config_files import load_folder, version
@@ -69,6 +71,7 @@ def decide(
     workspace = load_folder(config)
     rules = RuleSet(workspace, version(workspace))
     people, facts, staff = IdentityFacts(), Facts(), Staff()
+    latest: dict[UUID, Plan] = {}
     read = decoder(InboundMessage)
     for number, line in enumerate(file.read_bytes().splitlines()):
         try:
@@ -87,7 +90,7 @@ def decide(
             resolved = _resolved(message, line, number, plan.customer, plan.trust, plan.is_new)
             placement = place(resolved, message, facts, rules, message.received_at)
             facts.after(placement)
-            decided = assign(placement, staff, rules)
+            decided = latest[placement.ticket.id] = carried(assign(placement, staff, rules), latest)
             staff.after(decided, message.received_at)
             row |= {"ticket": decided.ticket, "record": decided.record}
         console.write_json(row)
@@ -172,9 +175,4 @@ def _decided_again(record: bytes, payload: bytes, ticket: Ticket, rules: RuleSet
     resolved = msgspec.structs.replace(
         _resolved(message, payload, 0, ticket.customer, link.trust, False), customer=link
     )
-    now = datetime.fromisoformat(recorded["now"])
-    placement = place(resolved, message, Facts(), rules, now)
-    assignment = recorded.get("assignment", {})
-    before = tuple(assignment.get("rotation", {}).get("before", ()))
-    key = (placement.ticket.workspace, placement.ticket.department, placement.ticket.category or "")
-    return assign(placement, Staff(rotations={key: before}), rules).record
+    return again(recorded, resolved, message, rules)

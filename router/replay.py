@@ -1,0 +1,63 @@
+"""Deciding again from a decision record: the same message, facts, rule set and moment must give the same bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from contracts.inbound import InboundMessage
+from contracts.resolved import ResolvedMessage
+from contracts.ticket import Ticket
+from router import continuity
+from router.decide import assign, place, rotation_key
+from router.facts import Facts, Placement, Staff, TicketFacts
+from router.ruleset import RuleSet
+
+
+def again(
+    record: dict[str, Any], resolved: ResolvedMessage, message: InboundMessage, rules: RuleSet
+) -> dict[str, Any]:
+    """The record of a ticket's opening, decided anew. `rules` must be of the version that the record names."""
+    now = datetime.fromisoformat(record["now"])
+    placement = place(resolved, message, _facts(record, resolved, message), rules, now)
+    return assign(placement, _staff(record, placement, rules), rules).record
+
+
+def _facts(record: dict[str, Any], resolved: ResolvedMessage, message: InboundMessage) -> Facts:
+    """The tickets that were considered, as far as the decision read them."""
+    facts = Facts()
+    for seen in record["continuity"].get("considered", ()):
+        ticket = Ticket(
+            id=UUID(seen["ticket"]),
+            number=seen["number"],
+            workspace=message.workspace,
+            customer=resolved.customer.id,
+            trust="none",
+            channel=message.channel,
+            account=message.account,
+            department="",
+            priority="medium",
+            status=seen["status"],
+            created_at=datetime.fromisoformat(seen["created_at"]),
+            updated_at=datetime.fromisoformat(seen["updated_at"]),
+        )
+        people = frozenset(continuity.senders(message)) if seen["takes_part"] else frozenset()
+        facts.tickets[ticket.id] = TicketFacts(ticket, 1, people)
+        kind, value = seen["ref"]
+        key = (message.workspace, kind, value)
+        facts.by_ref[key] = (*facts.by_ref.get(key, ()), ticket.id)
+    return facts
+
+
+def _staff(record: dict[str, Any], placement: Placement, rules: RuleSet) -> Staff:
+    made = record.get("assignment", {})
+    workspace = placement.ticket.workspace
+    staff = Staff()
+    if "rotation" in made:
+        staff.rotations[rotation_key(placement, rules)] = tuple(made["rotation"]["before"])
+    for agent, count in made.get("open", {}).items():
+        staff.open_counts[(workspace, agent)] = count
+    for agent, at in made.get("last_assigned", {}).items():
+        staff.last_assigned[(workspace, agent)] = datetime.fromisoformat(at)
+    return staff
