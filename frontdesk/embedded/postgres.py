@@ -42,6 +42,9 @@ _SETTINGS = {
 # Postgres refuses to run as root; this user owns nothing else and exists on every Unix.
 _UNPRIVILEGED = "nobody"
 
+# Where it can get to when the data folder lies in somebody's private one.
+_SHARED = Path("/var/lib/frontdesk")
+
 
 class EmbeddedPostgres:
     """`start` returns when the server answers. fsync is on: what is committed survives SIGKILL."""
@@ -104,6 +107,11 @@ class EmbeddedPostgres:
         self._server.stop(signal.SIGQUIT if immediate else signal.SIGINT, _STOP_SECONDS)
         self.start()
 
+    def remove(self) -> None:
+        """Deletes the cluster and the socket's folder of a stopped server."""
+        shutil.rmtree(self._cluster().parent, ignore_errors=True)
+        shutil.rmtree(self._socket, ignore_errors=True)
+
     def _cluster(self) -> Path:
         """In the data folder; for root, where the unprivileged user can get to."""
         if self._user is None:
@@ -114,7 +122,9 @@ class EmbeddedPostgres:
         if _reachable(self._data):
             home = self._data / "server"
         else:
-            home = Path("/var/lib/frontdesk") / _digest(self._data)
+            home = _SHARED / _digest(self._data)
+            # Of a data folder that was deleted since: a new folder starts with a new cluster.
+            shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o700)
         pointer.write_text(str(home / "cluster"))

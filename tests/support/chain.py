@@ -70,6 +70,7 @@ class Chain:
         for child in self.children.values():
             child.wait(deadline)
         self.postgres.stop()
+        self.postgres.remove()
         self.kafka.stop()
 
     @property
