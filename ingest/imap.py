@@ -133,9 +133,10 @@ class FolderReader(Reader):
 
 def _groups(sizes: dict[int, int], limit: int) -> Iterator[dict[int, int]]:
     """In UID order, few bytes at once; a mail over the limit comes alone."""
+    most = min(_BYTES_AT_ONCE, limit)
     group: dict[int, int] = {}
     for uid, size in sorted(sizes.items()):
-        if group and (sum(group.values()) + size > _BYTES_AT_ONCE or size > limit):
+        if group and sum(group.values()) + size > most:
             yield group
             group = {}
         group[uid] = size

@@ -82,8 +82,10 @@ class ImapSession:
         self._checked(await self._call(self._client.login(mailbox.user, password)), "login")
 
     async def close(self) -> None:
-        with contextlib.suppress(Transient, OSError):
-            await self._call(self._client.logout(), _CLOSE_SECONDS)
+        # While IDLE is under way the server would take no other command.
+        if not self._client.has_pending_idle():
+            with contextlib.suppress(Transient, OSError):
+                await self._call(self._client.logout(), _CLOSE_SECONDS)
         self._client._client_task.cancel()
         if self._client.protocol.transport is not None:
             self._client.protocol.transport.close()

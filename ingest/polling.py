@@ -27,6 +27,7 @@ from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.cursor_store import CursorStore, Lease, Source, lease
 
 _LOOK_AGAIN_SECONDS = 3.0
+_CONFIGURATION_SECONDS = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 
 log = structlog.get_logger(__name__)
@@ -92,7 +93,7 @@ class PollingService(ABC):
         parts = self._parts
         async with parts.database:
             await parts.producer.start()
-            work = [keep_reading(reader, parts.settings.postgres) for reader in self.readers(parts)]
+            work = [self._read(reader) for reader in self.readers(parts)]
             tasks = [asyncio.create_task(each) for each in (parts.accounts.keep_fresh(), *work)]
             stopped = asyncio.create_task(self._stopping.wait())
             try:
@@ -104,6 +105,11 @@ class PollingService(ABC):
                     task.cancel()
                 await asyncio.gather(*tasks, stopped, return_exceptions=True)
                 await parts.producer.stop()
+
+    async def _read(self, reader: Reader) -> None:
+        while not self._parts.accounts.loaded:
+            await asyncio.sleep(_CONFIGURATION_SECONDS)
+        await keep_reading(reader, self._parts.settings.postgres)
 
     async def stop(self) -> None:
         """What is under way stays at its source, unacknowledged."""
