@@ -20,17 +20,22 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HORIZON_DAYS = 3 * 366
 
 
+# Deadlines ask for the same few days again and again.
+_DAYS_KEPT = 512
+
+
 class NeverOpen(ValueError):
     """The calendar has no working time where some was needed."""
 
 
 class WorkingHours:
-    """A calendar, ready to be asked. Immutable; every instant taken and given is aware, given ones are UTC."""
+    """A calendar, ready to be asked. It never changes; every instant taken and given is aware, given ones are UTC."""
 
     def __init__(self, calendar: Calendar) -> None:
         self.id = calendar.id
         self._calendar = calendar
         self._zone = ZoneInfo(calendar.zone)
+        self._days: dict[date, list[tuple[datetime, datetime]]] = {}
 
     def segments(self, start: datetime) -> Iterator[Segment]:
         """The stretches of working time from `start` on, in order; ends after three years."""
@@ -92,6 +97,13 @@ class WorkingHours:
 
     def _day(self, day: date) -> list[tuple[datetime, datetime]]:
         """The intervals of a local date as instants, in order, merged where they touch."""
+        if day not in self._days:
+            if len(self._days) >= _DAYS_KEPT:
+                self._days.clear()
+            self._days[day] = self._worked_out(day)
+        return self._days[day]
+
+    def _worked_out(self, day: date) -> list[tuple[datetime, datetime]]:
         override = self._calendar.overrides.get(day.isoformat())
         if override is None:
             closed = day in self._holidays

@@ -65,6 +65,11 @@ class Test:
         self._keywords = condition.keywords
         self._subject = condition.subject
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Keywords of which at least one must be found, wherever; empty: it may hold without any."""
+        return () if self._negate else self._keywords or self._subject
+
     def holds(self, subject: Subject) -> list[str] | None:
         """The words that matched (possibly none) when it holds, else None."""
         words = self._matched(subject)

@@ -25,8 +25,8 @@ _UNSPACED = (
 )
 # Vowel signs of Indian scripts belong to their word, though they are no letters.
 _SIGNS = r"\u0900-\u0963\u0966-\u0dff"
-# A token is a word, one character of an unspaced script, or one character of punctuation.
-_TOKEN = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]|[{_SIGNS}])+|[^\w\s]")
+# Stands apart from its neighbours: a character of an unspaced script, or of punctuation.
+_APART = re.compile(rf"[{_UNSPACED}]|[^\w\s{_SIGNS}]")
 
 _FOLDED_KEPT = 20_000
 
@@ -88,7 +88,8 @@ class Keywords:
 
 def _spaced(text: str) -> str:
     """Folded tokens with one space around each: the edges of words are then plain spaces."""
-    return f" {' '.join(_TOKEN.findall(fold(text)))} "
+    apart = _APART.sub(r" \g<0> ", fold(text))
+    return f" {' '.join(apart.split())} "
 
 
 def _pattern(keyword: str) -> str | None:

@@ -27,7 +27,7 @@ def run(subject: Subject, rules: RuleSet, *, opens: bool, picked: str | None = N
     """The verdict for one message. Rules for new tickets run only when it opens one. The department `picked` on the form
     stays, unless a rule may override it."""
     verdict = Verdict()
-    for rule, groups in rules.rules:
+    for rule, groups in rules.candidates(subject):
         if rule.when == "ticket created" and not opens:
             continue
         words = _applies(groups, subject)

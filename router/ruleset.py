@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from contracts.inbound import InboundMessage
 from contracts.ticket import Priority
 from contracts.workspace import (
@@ -32,6 +34,20 @@ def _implicit(slug: str) -> Department:
     return Department(id=slug, name=slug, calendar="", sla="", method="queue", public=False)
 
 
+def _index(rules: Sequence[CompiledRule]) -> tuple[list[int], dict[str, list[int]]]:
+    """Numbers of the rules that may hold without a keyword, and of the others by each keyword that may let them."""
+    always: list[int] = []
+    by_keyword: dict[str, list[int]] = {}
+    for number, (_, groups) in enumerate(rules):
+        needs = [next((test.needs for test in group if test.needs), ()) for group in groups]
+        if not all(needs) or not needs:
+            always.append(number)
+            continue
+        for keyword in {keyword for words in needs for keyword in words}:
+            by_keyword.setdefault(keyword, []).append(number)
+    return always, by_keyword
+
+
 class RuleSet:
     """Immutable. `version` is the hash that every decision names."""
 
@@ -51,9 +67,17 @@ class RuleSet:
         self.always = WorkingHours(Calendar(id="always", zone=workspace.zone, hours=_ALWAYS))
         self._usual = next(iter(self._calendars.values()), self.always)
         self._usual_policy = next(iter(workspace.sla_policies), _MINUTES)
-        self.rules = tuple(self._compiled(rule) for rule in workspace.rules if rule.active)
+        self._rules = tuple(self._compiled(rule) for rule in workspace.rules if rule.active)
+        self._always, self._by_keyword = _index(self._rules)
         conditions = [c for rule in workspace.rules if rule.active for group in rule.groups for c in group]
         self._keywords = Keywords(word for c in conditions for word in (*c.keywords, *c.subject))
+
+    def candidates(self, subject: Subject) -> Iterator[CompiledRule]:
+        """The active rules that can hold, in written order: most need a keyword, and most keywords are not there."""
+        numbers = set(self._always)
+        for keyword in subject.in_text:
+            numbers.update(self._by_keyword.get(keyword, ()))
+        return (self._rules[number] for number in sorted(numbers))
 
     def _compiled(self, rule: Rule) -> CompiledRule:
         return rule, tuple(tuple(Test(c, self._slug) for c in group) for group in rule.groups)

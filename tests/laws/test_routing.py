@@ -140,3 +140,46 @@ def test_the_working_time_until_the_deadline_is_the_target(
     end = due(start, target, calendar).due_at
     assert calendar.between(start, end) == timedelta(seconds=target)
     assert due(before(end, target, calendar), target, calendar).due_at == end
+
+
+conditions = st.builds(
+    Condition,
+    keywords=st.lists(st.sampled_from(["printer", "phone*"]), max_size=2).map(tuple),
+    subject=st.lists(st.sampled_from(["printer", "hello"]), max_size=1).map(tuple),
+    channel=st.sampled_from([(), ("webform",)]),
+    negate=st.booleans(),
+)
+groups = st.lists(st.lists(conditions, max_size=2).map(tuple), max_size=2).map(tuple)
+
+
+@given(st.lists(groups, min_size=1, max_size=4), texts, texts)
+def test_rules_left_out_for_want_of_a_keyword_would_not_have_held(
+    written: list[tuple[tuple[Condition, ...], ...]], subject: str, text: str
+) -> None:
+    rules = rule_set(
+        *(
+            Rule(id=f"r{n}", name="", groups=g, actions=Actions(tags=(f"r{n}",)))
+            for n, g in enumerate(written)
+        )
+    )
+    inbound = message(subject=subject, text=text)
+    expected = tuple(
+        f"r{n}"
+        for n, g in enumerate(written)
+        if not g or any(all(_holds(c, inbound) for c in part) for part in g)
+    )
+    assert Desk(rules).take(inbound).ticket.tags == expected
+
+
+def _holds(condition: Condition, inbound: InboundMessage) -> bool:
+    """The meaning of a condition, written as plainly as possible."""
+
+    def said(word: str, *where: str | None) -> bool:
+        return any((part or "").startswith(word.rstrip("*")) for part in where)
+
+    holds = not condition.channel or inbound.channel in condition.channel
+    if condition.keywords:
+        holds &= any(said(word, inbound.subject, inbound.text) for word in condition.keywords)
+    if condition.subject:
+        holds &= any(said(word, inbound.subject) for word in condition.subject)
+    return holds != condition.negate
