@@ -24,7 +24,7 @@ from runtime import metrics
 from runtime.guard import EXIT_FAULT, Guard
 from runtime.health import Health
 from runtime.hosts.faust_app import App
-from runtime.hosts.progress import Progress, Standing
+from runtime.hosts.progress import METADATA_MS, Progress, Standing
 from runtime.incidents import Incidents
 from runtime.settings import Settings
 from runtime.stage import Record, Stage
@@ -113,6 +113,7 @@ class FaustHost:
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=settings.instance or None,
             consumer_max_fetch_size=4 << 20,
+            consumer_metadata_max_age_ms=METADATA_MS,
             broker_session_timeout=SESSION,
             broker_heartbeat_interval=HEARTBEAT,
             broker_rebalance_timeout=REBALANCE,

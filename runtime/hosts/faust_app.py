@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from types import coroutine
 from typing import Any
@@ -27,6 +28,7 @@ from runtime.incidents import PartitionKey
 
 _YIELD_EVERY = 100
 _SHORT = 0.02
+_LEAVE_SECONDS = 4
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +89,13 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 if self._consumer is not None:
                     await self._consumer.stop()
                 await self.sleep(1)
+
+    async def on_thread_stop(self) -> None:
+        """aiokafka's `stop` may raise the cancellation of its own tasks when no broker answers; Faust would then wait
+        for this thread in vain."""
+        with contextlib.suppress(asyncio.CancelledError, KafkaError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await super().on_thread_stop()
 
     async def _fetch_records(self, consumer: AIOKafkaConsumer, *args: Any, **limits: Any) -> Any:
         pause_fused(consumer, self.app.fused())

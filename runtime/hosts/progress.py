@@ -20,6 +20,8 @@ from runtime.health import Health
 from runtime.incidents import Incidents, PartitionKey
 from runtime.stage import Record
 
+METADATA_MS = 30_000
+"""How soon a topic or partition is found that was made after the subscription."""
 STUCK_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 

@@ -1,0 +1,262 @@
+"""What every host promises, checked over every host on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from contracts.base import encode
+from contracts.topics import DEAD_LETTERS
+from frontdesk.embedded import EmbeddedKafka
+from runtime.clock import Clock
+from runtime.guard import EXIT_FAULT
+from runtime.hosts import Host, host
+from runtime.incidents import MemoryIncidents
+from runtime.kafka import Outgoing, Producer, committed_offsets, end_offsets, ensure_topics, read_range
+from runtime.settings import Settings
+from tests.conformance.stages import Note, NoteStage, processed, stage_of
+from tests.support.system import eventually
+
+_numbers = count(1)
+
+
+class Rig:
+    """A stage of its own on the session's broker, under one kind of host."""
+
+    def __init__(self, kind: str, kafka: str, folder: Path, sources: int = 1) -> None:
+        self.kind, self.kafka = kind, kafka
+        self.name = f"{kind}-{os.getpid()}-{next(_numbers)}"
+        self.log = folder / "processed"
+        self.stage: NoteStage = stage_of(self.name, self.log, sources)
+        self.producer = Producer(kafka)
+        self.incidents = MemoryIncidents()
+
+    async def create(self) -> None:
+        topics = [*self.stage.sources, DEAD_LETTERS[self.name]]
+        await ensure_topics(self.kafka, topics, partitions=4, replication=1, min_insync=1)
+
+    async def feed(self, notes: list[Note], source: int = 0, key: str | None = None) -> None:
+        """Spread over the partitions by number; with a key, all in one."""
+        topic = self.stage.sources[source].name
+        await self.producer.send_all(
+            [Outgoing(topic, (key or str(note.number)).encode(), encode(note)) for note in notes]
+        )
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        ends = await end_offsets(self.kafka, self.stage.sources)
+        return {at: offset for at, offset in ends.items() if offset}
+
+    async def committed(self) -> dict[tuple[str, int], int]:
+        found = await committed_offsets(self.kafka, self.name, self.stage.sources)
+        return {at: offset for at, offset in found.items() if offset}
+
+    async def letters(self) -> list[dict[str, object]]:
+        topic = DEAD_LETTERS[self.name]
+        return [
+            msgspec.json.decode(record.value or b"")
+            for (name, partition), end in (await end_offsets(self.kafka, [topic])).items()
+            async for record in read_range(self.kafka, name, partition, 0, end)
+        ]
+
+    def numbers(self) -> list[int]:
+        return [number for _, _, _, number in processed(self.log)]
+
+    @asynccontextmanager
+    async def running(self, kafka: str = "") -> AsyncIterator[Host]:
+        """The host in this process; stopped at the end, within its ten seconds."""
+        settings = Settings(host=self.kind, kafka=kafka or self.kafka, batch=50)  # type: ignore[arg-type]
+        service = host(self.stage, settings, self.producer, self.incidents, Clock())
+        task = asyncio.create_task(service.run())
+        try:
+            yield service
+        finally:
+            await service.stop()
+            await asyncio.wait_for(task, 10)
+
+    async def worker(self) -> asyncio.subprocess.Process:
+        """The host in a process of its own."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.conformance.worker", self.kind, self.kafka, self.name, str(self.log)
+        )
+
+
+@pytest.fixture(params=["faust", "aiokafka"])
+async def make(
+    request: pytest.FixtureRequest, kafka: EmbeddedKafka, tmp_path: Path
+) -> AsyncIterator[Callable[..., Rig]]:
+    rigs: list[Rig] = []
+
+    def build(sources: int = 1) -> Rig:
+        rigs.append(Rig(request.param, kafka.bootstrap, tmp_path, sources))
+        return rigs[-1]
+
+    yield build
+    for rig in rigs:
+        await rig.producer.stop()
+        del DEAD_LETTERS[rig.name]
+
+
+async def test_every_record_once_in_the_order_of_its_partition(make: Callable[..., Rig]) -> None:
+    rig = make(sources=2)
+    await rig.create()
+    await rig.feed([Note(number=n) for n in range(300)], source=0)
+    await rig.feed([Note(number=n) for n in range(300, 400)], source=1)
+    async with rig.running():
+        await eventually(lambda: len(rig.numbers()) >= 400)
+        await rig.feed([Note(number=n) for n in range(400, 500)])
+        await eventually(lambda: len(rig.numbers()) >= 500)
+    assert sorted(rig.numbers()) == list(range(500))
+    for at in await rig.ends():
+        offsets = [offset for topic, partition, offset, _ in processed(rig.log) if (topic, partition) == at]
+        assert offsets == sorted(offsets)
+    assert await rig.committed() == await rig.ends()
+
+
+async def test_poison_is_parked_and_its_neighbours_are_processed(make: Callable[..., Rig]) -> None:
+    rig = make()
+    await rig.create()
+    await rig.feed([Note(number=n, act={7: "poison", 8: "reject"}.get(n, "")) for n in range(20)], key="one")
+    await rig.producer.send_all([Outgoing(rig.stage.sources[0].name, b"one", b"{not json")])
+    await rig.feed([Note(number=20)], key="one")
+    async with rig.running():
+        await eventually(lambda: 20 in rig.numbers())
+    assert sorted(set(rig.numbers())) == [n for n in range(21) if n not in (7, 8)]
+    assert {letter["reason"] for letter in await rig.letters()} == {"poisonous", "unwanted", "undecodable"}
+    assert await rig.committed() == await rig.ends()
+
+
+async def test_transient_is_tried_again_in_place(make: Callable[..., Rig]) -> None:
+    rig = make()
+    await rig.create()
+    await rig.feed([Note(number=n, act="transient" if n == 3 else "") for n in range(10)], key="one")
+    async with rig.running():
+        await eventually(lambda: len(rig.numbers()) >= 10)
+    assert rig.numbers() == list(range(10))
+    assert await rig.letters() == []
+
+
+async def test_a_record_without_a_value_is_parked(make: Callable[..., Rig]) -> None:
+    rig = make()
+    await rig.create()
+    async with AIOKafkaProducer(bootstrap_servers=rig.kafka) as producer:
+        await producer.send_and_wait(rig.stage.sources[0].name, key=b"one", value=None)
+    await rig.feed([Note(number=1)], key="one")
+    async with rig.running():
+        await eventually(lambda: rig.numbers() == [1])
+    assert [letter["reason"] for letter in await rig.letters()] == ["undecodable"]
+
+
+@pytest.mark.parametrize(("act", "code"), [("bug", EXIT_FAULT), ("die", 137)])
+async def test_a_process_that_ends_in_a_batch_loses_nothing(
+    make: Callable[..., Rig], act: str, code: int
+) -> None:
+    rig = make()
+    await rig.create()
+    await rig.feed([Note(number=n, act=act if n == 60 else "") for n in range(100)], key="one")
+    first = await rig.worker()
+    assert await asyncio.wait_for(first.wait(), 60) == code
+    assert 60 not in rig.numbers()
+    committed = sum((await rig.committed()).values())
+    assert committed <= len(set(rig.numbers())), "an offset moved before its record was done"
+    second = await rig.worker()
+    await eventually(lambda: set(rig.numbers()) == set(range(100)))
+    second.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(second.wait(), 15) == 0
+    assert await rig.committed() == await rig.ends()
+
+
+async def test_a_fuse_stops_its_partition_only_until_it_is_closed(make: Callable[..., Rig]) -> None:
+    rig = make()
+    await rig.create()
+    await rig.feed([Note(number=n) for n in range(40)])
+    fused = (rig.stage.sources[0].name, 2)
+    behind = (await rig.ends())[fused]
+    await rig.incidents.open_fuse(rig.name, fused, "too many failures")
+    async with rig.running():
+        await eventually(lambda: len(rig.numbers()) >= 40 - behind)
+        await rig.feed([Note(number=n) for n in range(40, 80)])
+        behind = (await rig.ends())[fused]
+        await eventually(lambda: len(rig.numbers()) >= 80 - behind)
+        assert not [row for row in processed(rig.log) if row[:2] == fused]
+        del rig.incidents.fuses[(rig.name, fused)]
+        await eventually(lambda: len(rig.numbers()) >= 80)
+    assert sorted(rig.numbers()) == list(range(80))
+
+
+async def test_a_second_member_and_its_leaving_lose_nothing(make: Callable[..., Rig]) -> None:
+    rig = make()
+    await rig.create()
+    async with rig.running():
+        await rig.feed([Note(number=n) for n in range(200)])
+        other = await rig.worker()
+        for start in range(200, 1000, 100):
+            await rig.feed([Note(number=n) for n in range(start, start + 100)])
+        await eventually(lambda: len(set(rig.numbers())) >= 1000)
+        other.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(other.wait(), 15) == 0
+        await rig.feed([Note(number=n) for n in range(1000, 1100)])
+        await eventually(lambda: len(set(rig.numbers())) >= 1100)
+    assert set(rig.numbers()) == set(range(1100))
+    assert await rig.committed() == await rig.ends()
+
+
+async def test_a_broker_that_is_away_is_waited_for(make: Callable[..., Rig], tmp_path: Path) -> None:
+    rig = make()
+    broker = EmbeddedKafka(tmp_path / "broker")
+    await asyncio.to_thread(broker.start)
+    try:
+        rig.kafka, rig.producer = broker.bootstrap, Producer(broker.bootstrap)
+        await rig.create()
+        await rig.feed([Note(number=n) for n in range(10)])
+        await asyncio.to_thread(broker.stop)
+        async with rig.running():
+            await asyncio.to_thread(broker.start)
+            await eventually(lambda: set(rig.numbers()) == set(range(10)))
+            await asyncio.to_thread(broker.restart)
+            await rig.feed([Note(number=n) for n in range(10, 20)])
+            await eventually(lambda: set(rig.numbers()) == set(range(20)))
+            await asyncio.to_thread(broker.stop)
+    finally:
+        await asyncio.to_thread(broker.kill)
+
+
+async def test_stops_in_time_without_a_broker(make: Callable[..., Rig], unused_tcp_port: int) -> None:
+    async with make().running(f"127.0.0.1:{unused_tcp_port}"):
+        await asyncio.sleep(0)
+
+
+async def test_no_port_is_opened(make: Callable[..., Rig]) -> None:
+    rig = make()
+    await rig.create()
+    await rig.feed([Note(number=1)])
+    before = _listening()
+    async with rig.running():
+        await eventually(lambda: rig.numbers() == [1])
+        assert _listening() == before
+
+
+def _listening() -> set[str]:
+    """The inodes of this process's listening TCP sockets (proc(5): state 0A)."""
+    listening = {
+        line.split()[9]
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/self/net/{table}").read_text().splitlines()[1:]
+        if line.split()[3] == "0A"
+    }
+    links = []
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            links.append(os.readlink(entry))
+        except OSError:
+            continue
+    return {link for link in links if link.removeprefix("socket:[").removesuffix("]") in listening}
