@@ -47,7 +47,7 @@ def _telegram(settings: Settings) -> Sequence[Service]:
 def _identity(settings: Settings) -> Sequence[Service]:
     from identity.worker import Identity
 
-    parts = _Parts(settings)
+    parts = Parts(settings)
     stage = Identity(parts.database, parts.producer, parts.workspaces, parts.clock)
     return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
 
@@ -55,7 +55,7 @@ def _identity(settings: Settings) -> Sequence[Service]:
 def _router(settings: Settings) -> Sequence[Service]:
     from router.worker import Router
 
-    parts = _Parts(settings)
+    parts = Parts(settings)
     stage = Router(parts.database, ConfigStore(parts.database), parts.workspaces, parts.clock)
     return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
 
@@ -78,7 +78,7 @@ def _desk(settings: Settings) -> Sequence[Service]:
     return [DeskService(settings)]
 
 
-class _Parts:
+class Parts:
     """What every stage process holds."""
 
     def __init__(self, settings: Settings) -> None:
