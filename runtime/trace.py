@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 HEADER = "traceparent"
 
-_FORM = re.compile(r"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$")
+_FORM = re.compile(r"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}\Z")
 
 
 def new() -> str:
