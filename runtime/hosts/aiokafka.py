@@ -23,6 +23,7 @@ from runtime.stage import Record, Stage
 SESSION_MS, HEARTBEAT_MS, REBALANCE_MS = 10_000, 3_000, 30_000
 _COMMIT_SECONDS = 1.0
 _DRAIN_SECONDS = 8.0
+_LEAVE_SECONDS = 4.0
 _POLL_MS = 200
 
 log = structlog.get_logger(__name__)
@@ -59,7 +60,7 @@ class AiokafkaHost:
         finally:
             watcher.cancel()
             if self._consumer is not None:
-                await self._consumer.stop()
+                await _leave(self._consumer)
             await self._stage.stop()
 
     async def stop(self) -> None:
@@ -96,8 +97,7 @@ class AiokafkaHost:
                 consumer.subscribe(names, listener=_Rebalances(self))
             except (KafkaError, OSError) as error:
                 log.warning("no broker", stage=self._stage.name, error=type(error).__name__)
-                with contextlib.suppress(KafkaError, OSError):
-                    await consumer.stop()
+                await _leave(consumer)
                 await asyncio.sleep(1)
             else:
                 return consumer
@@ -169,6 +169,13 @@ class AiokafkaHost:
 
     async def _standing(self) -> Standing | None:
         return await standing(self._consumer) if self._consumer is not None else None
+
+
+async def _leave(consumer: AIOKafkaConsumer) -> None:
+    """Stops it. Without a broker that takes long, or raises the cancellation of aiokafka's own tasks."""
+    with contextlib.suppress(asyncio.CancelledError, KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(_LEAVE_SECONDS):
+            await consumer.stop()
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]

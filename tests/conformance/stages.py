@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from contracts.base import Payload
 from contracts.errors import Poison, Transient
@@ -44,7 +44,7 @@ class NoteStage(Stage[Note]):
                     raise ZeroDivisionError
                 case "die" if self._first("die", record):
                     os._exit(137)
-            lines.append(f"{record.topic} {record.partition} {record.offset} {note.number}\n")
+            lines.append(f"{record.topic} {record.partition} {record.offset} {note.number} {os.getpid()}\n")
             outcomes.append(Done())
         with self.log.open("a") as log:
             log.writelines(lines)
@@ -67,12 +67,22 @@ def stage_of(name: str, log: Path, sources: int = 1) -> NoteStage:
     return stage
 
 
-def processed(log: Path) -> list[tuple[str, int, int, int]]:
-    """(topic, partition, offset, number) in the order of processing."""
+class Row(NamedTuple):
+    """A record that was processed, and by which process."""
+
+    topic: str
+    partition: int
+    offset: int
+    number: int
+    process: int
+
+
+def processed(log: Path) -> list[Row]:
+    """In the order of processing."""
     if not log.exists():
         return []
     rows = (line.split() for line in log.read_text().splitlines())
-    return [(topic, int(partition), int(offset), int(number)) for topic, partition, offset, number in rows]
+    return [Row(topic, *map(int, rest)) for topic, *rest in rows]
 
 
 def _topic(name: str) -> Topic:
