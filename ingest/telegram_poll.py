@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
-from telegram import Bot as Api
 from telegram.error import Conflict, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -31,6 +31,7 @@ from sinks.postgres.cursor_store import Lease, Source
 _CHANNEL = "telegram"
 _POLL_SECONDS = 50
 _READ_SECONDS = 60.0
+_WANTED = msgspec.json.encode(UPDATES).decode()
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +56,8 @@ class BotReader(Reader):
         account = self._parts.account(_CHANNEL, self._bot.workspace, self._bot.account)
         offset: int | None = None
         async with HTTPXRequest() as requests:
-            base = f"{self._parts.settings.telegram_api}/bot"
-            api = Api(self._bot.token, base_url=base, request=requests, get_updates_request=requests)
             while True:
-                updates = await self._updates(api, offset)
+                updates = await self._updates(requests, offset)
                 await asyncio.gather(*(self._take(update, account) for update in updates))
                 if updates:
                     failpoint("telegram.after_produce")
@@ -66,26 +65,28 @@ class BotReader(Reader):
                 await held.check()
                 alive(self.source)
 
-    async def _updates(self, api: Api, offset: int | None) -> list[dict[str, Any]]:
+    async def _updates(self, requests: HTTPXRequest, offset: int | None) -> list[dict[str, Any]]:
         """At most 100 unconfirmed updates, after a wait; as JSON, since the library's objects drop unknown fields."""
-        asked: dict[str, Any] = {"timeout": _POLL_SECONDS, "allowed_updates": UPDATES}
+        asked: dict[str, Any] = {"timeout": _POLL_SECONDS, "allowed_updates": _WANTED}
         if offset is not None:
             asked["offset"] = offset
         try:
-            found: list[dict[str, Any]] = await self._asked(api, "getUpdates", asked)
+            found: list[dict[str, Any]] = await self._asked(requests, "getUpdates", asked)
             return found
         except Conflict as error:
             # Either a webhook is set, which we may remove, or somebody else polls, whom we cannot stop.
             if "webhook" not in error.message.lower():
                 raise Transient("telegram: another poller") from None
         log.warning("webhook removed", account=self._bot.account)
-        await self._asked(api, "deleteWebhook", {})
+        await self._asked(requests, "deleteWebhook", {})
         return []
 
-    async def _asked(self, api: Api, method: str, arguments: dict[str, Any]) -> Any:
+    async def _asked(self, requests: HTTPXRequest, method: str, arguments: dict[str, Any]) -> Any:
         """The result. An error's text can hold the token: only its type is passed on."""
+        base = self._parts.settings.telegram_api
+        url = f"{base}/bot{self._bot.token}/{method}?{urlencode(arguments)}"
         try:
-            return await api.do_api_request(method, arguments, read_timeout=_READ_SECONDS)
+            return await requests.post(url, read_timeout=_READ_SECONDS)
         except Conflict:
             raise
         except RetryAfter as error:
