@@ -1,0 +1,89 @@
+"""Two workers with the same messages in opposite order: one waits for the other, and nothing is written twice."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from contracts import ids
+from contracts.base import encode
+from contracts.inbound import Handle, InboundMessage, Sender
+from contracts.resolved import CustomerLink, Position, ResolvedMessage
+from contracts.topics import RESOLVED
+from router.worker import Router
+from runtime.clock import Clock
+from runtime.postgres import Database
+from runtime.stage import Batch, Delivery, Record
+from sinks.config_files import load_folder, version
+from sinks.postgres import identity_store
+from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+from sinks.postgres.identity_store import CustomerRow
+from tests.support.system import Dsns
+
+DEMO = Path(__file__).resolve().parents[2] / "deploy" / "config" / "demo"
+WORKSPACE = ids.workspace_id("demo")
+NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
+ROUNDS, SIZE, CHATS = 5, 60, 7
+
+
+async def test_opposite_batches_never_deadlock_past_a_retry(database: Dsns) -> None:
+    async with Database(database.system, max_size=1) as system:
+        config = load_folder(DEMO)
+        await ConfigStore(system).apply(config, version(config), "test", NOW - timedelta(days=1))
+        async with system.transaction([WORKSPACE]) as connection:
+            # As identity leaves them: the customer's row is what serialises a conversation.
+            await identity_store.write(connection, [_customer(chat) for chat in range(CHATS)], [], [])
+    async with Database(database.app) as one, Database(database.app) as other:
+        for number in range(ROUNDS):
+            forth = [_delivery(number, place) for place in range(SIZE)]
+            back = [_delivery(number, place, offset=1_000_000) for place in reversed(range(SIZE))]
+            await asyncio.gather(_router(one).run(Batch(forth)), _router(other).run(Batch(back)))
+        stored = await one.fetch([WORKSPACE], "SELECT count(*), count(DISTINCT ticket_id) FROM messages")
+        doubles = await one.fetch([WORKSPACE], "SELECT count(*) FROM duplicates")
+        versions = await one.fetch([WORKSPACE], "SELECT count(*) FROM audit")
+    assert stored == [(ROUNDS * SIZE, CHATS)]
+    assert doubles == [(ROUNDS * SIZE,)]
+    assert versions == [(ROUNDS * SIZE,)]
+
+
+def _customer(chat: int) -> CustomerRow:
+    return CustomerRow(WORKSPACE, _customer_id(chat), "telegram_user", str(chat), True, None, NOW)
+
+
+def _customer_id(chat: int) -> UUID:
+    return ids.customer_id(WORKSPACE, True, "telegram_user", str(chat))
+
+
+def _router(database: Database) -> Router:
+    clock = Clock(NOW)
+    store = ConfigStore(database)
+    return Router(database, store, WorkspaceCache(store, clock), clock)
+
+
+def _delivery(round_: int, place: int, offset: int = 0) -> Delivery[ResolvedMessage]:
+    chat, number = place % CHATS, round_ * SIZE + place
+    message = InboundMessage(
+        message_id=ids.message_id(WORKSPACE, "telegram", "demo-bot", f"{chat}:{number}"),
+        workspace=WORKSPACE,
+        channel="telegram",
+        account="demo-bot",
+        provider_id=f"{chat}:{number}",
+        conversation_key=str(chat),
+        sender=Sender(handles=(Handle(kind="telegram_user", value=str(chat), proof="channel"),)),
+        text="hello",
+        received_at=NOW,
+    )
+    resolved = ResolvedMessage(
+        workspace=WORKSPACE,
+        message_id=message.message_id,
+        position=Position(topic="frontdesk.inbound.v1", partition=0, offset=offset + number),
+        inbound=msgspec.Raw(encode(message)),
+        customer=CustomerLink(
+            id=ids.customer_id(WORKSPACE, True, "telegram_user", str(chat)), trust="channel"
+        ),
+    )
+    return Delivery(Record(RESOLVED.name, 0, offset + number, b"", b""), resolved)
