@@ -86,15 +86,14 @@ class FaustHost:
         with contextlib.suppress(TimeoutError):
             # Before the application stops, for it cancels its agents and commits what they acknowledged.
             await asyncio.wait_for(self._idle.wait(), _DRAIN_SECONDS)
-        try:
-            await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-        except Exception as error:
-            log.warning("not stopped cleanly", stage=self._stage.name, error=type(error).__name__)
-        for task in (working, stopping):
+        leaving = asyncio.create_task(app.stop())
+        # Not `wait_for`, which waits for what it cancels: Faust's services ignore that.
+        done, _ = await asyncio.wait([leaving], timeout=_STOP_SECONDS)
+        for task in (working, stopping, leaving):
             task.cancel()
-        await asyncio.gather(working, stopping, return_exceptions=True)
+        await asyncio.wait([working, stopping])
         if not self._stopping.is_set():
-            self._gave_up(app.crash_reason)
+            self._gave_up(app.crash_reason if done else None)
             await asyncio.sleep(1)
 
     def _gave_up(self, reason: BaseException | None) -> None:

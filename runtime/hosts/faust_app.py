@@ -21,6 +21,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faust.app.base import BootStrategy
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
+from mode.threads import WorkerThread
 
 from runtime import metrics
 from runtime.hosts.progress import Standing, pause_fused, standing
@@ -78,9 +79,25 @@ class App(faust.App):  # type: ignore[misc]
         return await thread.call_thread(standing, thread._ensure_consumer())  # type: ignore[no-any-return]
 
 
+class _Worker(WorkerThread):  # type: ignore[misc]
+    def __init__(self, service: Any) -> None:
+        super().__init__(service)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Called in the event loop, which the original blocks until the thread has ended, if it ever does."""
+        self.is_stopped.wait(1.0)
+
+
 class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    Worker = _Worker
+
     async def on_start(self) -> None:
         while not self.should_stop:
+            if self.app.should_stop:
+                # Faust forgets to stop a thread that has not started yet.
+                self._stopped.set()
+                return
             try:
                 await super().on_start()
                 return
