@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from html import escape
 from uuid import uuid4
 
@@ -17,21 +19,25 @@ button{padding:.7rem 1.4rem;font:inherit;border:0;border-radius:.4rem;background
 .extra{position:absolute;left:-10000px}
 """
 
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+"""Content-Security-Policy of the pages: nothing but their own style."""
+
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{title}</title><style>{style}</style></head><body><main>{body}</main></body></html>
 """
 
 
-def form(workspace: Workspace, account: Account) -> str:
-    """The form, with a fresh submission id: pressing the button twice sends one message."""
+def form(workspace: Workspace, account: Account, named: str) -> str:
+    """The form as it was asked for by name, with a fresh submission id: pressing the button twice sends one message."""
     departments = "".join(
         f'<option value="{escape(d.id)}">{escape(d.name)}</option>' for d in workspace.departments if d.public
     )
     categories = "".join(f"<option>{escape(c.path)}</option>" for c in workspace.categories)
     store = next((s.name for s in workspace.stores if s.id == account.store), workspace.name)
     body = f"""<h1>Contact {escape(store)}</h1>
-<form method="post" action="/forms/{escape(account.id)}/submissions">
+<form method="post" action="/forms/{escape(named)}/submissions">
 <input type="hidden" name="submission_id" value="{uuid4()}">
 <label>Your name <input name="name" autocomplete="name" maxlength="200"></label>
 <label>E-mail <input name="email" type="email" autocomplete="email" maxlength="200"></label>

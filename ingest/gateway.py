@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from litestar import Litestar, MediaType, Request, Response, get, post
-from litestar.datastructures import State
+from litestar.datastructures import ResponseHeader, State
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 
 from contracts.errors import Poison, Refused, Transient
 from contracts.ids import receipt, workspace_id
 from contracts.workspace import Account, Workspace
-from ingest import form_page
+from ingest import form_page, forms
 from ingest.accounts import Accounts
-from ingest.channel import Channel, Normalised, Raw, Verifies, channels
+from ingest.channel import Channel, Raw, Verifies, channels
 from ingest.channel import Request as Call
 from ingest.cors import Cors
 from ingest.idempotency import Idempotency
@@ -25,7 +27,7 @@ from runtime import metrics, problems, trace
 from runtime.clock import Clock
 from runtime.settings import Settings
 
-_FORM_TYPE = "application/x-www-form-urlencoded"
+_BODY_SECONDS = 60
 
 GatewayRequest = Request[Any, Any, Any]
 
@@ -48,17 +50,19 @@ class Gateway:
         self.draining = False
 
     async def submit(self, form: str, request: GatewayRequest) -> Receipt:
-        """A form's submission, taken in."""
+        """A form's submission, taken in. What nobody signed and nobody can read is refused, not kept."""
         channel = channels()["webform"]
         workspace, account = self._account(channel, form)
-        raw = await self._raw(request, channel, workspace, account)
-        if "idempotency-key" not in raw.headers:
-            return await self._accept(_Keyed(channel), raw)
+        key = str(uuid4())
+        raw = replace(await self._raw(request, channel, workspace, account), options={"key": key})
         try:
-            for message in channel.normalise(raw).messages:
-                await self._keys.check(message)
+            messages = channel.normalise(raw).messages
         except Poison as error:
+            metrics.refused.labels(channel.name, raw.account, error.reason).inc()
             raise Refused(error.reason, error.detail or "the body cannot be read", status=400) from None
+        for message in messages:
+            if message.provider_id != key:
+                await self._keys.check(message)
         return await self._accept(channel, raw)
 
     async def call(self, name: str, account_id: str, request: GatewayRequest) -> Receipt:
@@ -114,32 +118,18 @@ class Gateway:
         return taken
 
 
-class _Keyed:
-    """A form without a key: the door makes one, so that every press of the button is a message of its own."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.name = channel.name
-        self.limits = channel.limits
-        self._channel = channel
-
-    def normalise(self, raw: Raw) -> Normalised:
-        if b"submission_id" in raw.body:
-            return self._channel.normalise(raw)
-        return self._channel.normalise(_with_key(raw, str(uuid4())))
-
-
-def _with_key(raw: Raw, key: str) -> Raw:
-    return replace(raw, headers={**raw.headers, "idempotency-key": key})
-
-
 async def _body(request: GatewayRequest, most: int) -> bytes:
-    """The raw body, given up as soon as it is too large."""
+    """The raw body, given up as soon as it is too large or too slow."""
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise Refused("too_large", f"over {most} bytes", status=413)
-        parts.append(part)
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise Refused("too_large", f"over {most} bytes", status=413)
+                parts.append(part)
+    except TimeoutError:
+        raise Refused("too_slow", f"the body took over {_BODY_SECONDS} s", status=408) from None
     return b"".join(parts)
 
 
@@ -149,16 +139,16 @@ def _gateway(request: GatewayRequest) -> Gateway:
 
 
 @get("/forms/{form:str}", media_type=MediaType.HTML, summary="The contact form as a page")
-async def show_form(request: GatewayRequest, form: str) -> str:
+async def show_form(request: GatewayRequest, form: FromPath[str]) -> str:
     found = _gateway(request).accounts.find("webform", form)
     if found is None:
         raise Refused("unknown_form", "no form of this name", status=404)
-    return form_page.form(*found)
+    return form_page.form(*found, named=form)
 
 
 @post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
-async def submit_form(request: GatewayRequest, form: str) -> Response[Any]:
-    plain = request.headers.get("content-type", "").startswith(_FORM_TYPE)
+async def submit_form(request: GatewayRequest, form: FromPath[str]) -> Response[Any]:
+    plain = forms.media_type(request.headers.get("content-type", "")) in (forms.URLENCODED, forms.MULTIPART)
     try:
         taken = await _gateway(request).submit(form, request)
     except Refused as error:
@@ -173,7 +163,9 @@ async def submit_form(request: GatewayRequest, form: str) -> Response[Any]:
 
 
 @post("/webhooks/{channel:str}/{account:str}", status_code=200, summary="A provider's call")
-async def receive_webhook(request: GatewayRequest, channel: str, account: str) -> Response[bytes]:
+async def receive_webhook(
+    request: GatewayRequest, channel: FromPath[str], account: FromPath[str]
+) -> Response[bytes]:
     await _gateway(request).call(channel, account, request)
     return Response(b"", status_code=200, media_type=MediaType.TEXT)
 
@@ -191,6 +183,12 @@ def create_app(gateway: Gateway) -> Litestar:
             HTTPException: problems.http_error,
             Exception: problems.fault,
         },
+        response_headers=[
+            ResponseHeader(name="Cache-Control", value="no-store"),
+            ResponseHeader(name="Content-Security-Policy", value=form_page.SECURITY_POLICY),
+            ResponseHeader(name="Referrer-Policy", value="no-referrer"),
+            ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
+        ],
         openapi_config=None,
         request_max_body_size=None,  # each channel has its own limit
         logging_config=None,

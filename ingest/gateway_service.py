@@ -64,6 +64,10 @@ class GatewayService:
         self._gateway.draining = True
         await self._server.stop()
 
+    async def port(self) -> int:
+        """The port that is bound, once it is."""
+        return await self._server.port()
+
     async def _drain(self) -> None:
         while True:
             await self._intake.drain()

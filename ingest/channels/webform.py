@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from contracts import ids
 from contracts.channels import LIMITS, Limits
-from contracts.errors import Poison, Refused
-from contracts.inbound import Handle, InboundMessage, Sender
-from ingest.channel import Normalised, Raw, raw_of
+from contracts.errors import Refused
+from contracts.inbound import Attachment, Handle, InboundMessage, Sender
+from ingest import forms
+from ingest.channel import REF, Normalised, Raw, raw_of
 from ingest.text import clean, one_line
 
-_NAME, _SUBJECT, _MESSAGE, _FIELD, _FIELDS = 200, 500, 20_000, 2_000, 50
+_NAME, _PHONE, _SUBJECT, _MESSAGE, _FIELD, _FIELDS = 200, 40, 500, 20_000, 2_000, 50
+_KEY = 255
+_FILES, _FILE_BYTES = 10, 25 << 20
 _KNOWN = ("name", "email", "phone", "department", "category", "subject", "message", "locale", "page_url")
 HONEYPOT = "website"
+SUBMISSION = "submission_id"
 SPAM_HOLD = "spam_hold"
+
+# One @ between a local part and a domain with a dot; letters of every script (RFC 6531). More is the mail server's business.
+_EMAIL = re.compile(r"^[^\s@<>,;\"()]+@[^\s@<>,;\"().]+(\.[^\s@<>,;\"().]+)+$")
 
 
 class Webform:
-    """`Idempotency-Key` (header, or the hidden field `submission_id`) names a submission; the door makes one if absent."""
+    """`Idempotency-Key` (header), or the hidden field `submission_id`, names a submission. Without one the option `key` does,
+    which the door makes, so that every press of the button is a message of its own."""
 
     name = "webform"
     limits: Limits = LIMITS["webform"]
 
     def normalise(self, raw: Raw) -> Normalised:
-        given = _parse(raw)
-        key = raw.headers.get("idempotency-key") or given.get("submission_id") or ids.sha256_hex(raw.body)
-        name, email, phone = (_text(given, field, _NAME) for field in ("name", "email", "phone"))
+        given, files = forms.parse(raw.body, raw.content_type)
+        key = _key(raw, given)
+        name, phone = _text(given, "name", _NAME), _text(given, "phone", _PHONE)
+        email = _text(given, "email", _NAME)
         message = clean(_text(given, "message", _MESSAGE, lines=True)).strip()
         if not message:
             raise Refused("missing", "write a message", status=422, field="message")
-        if email and "@" not in email:
-            raise Refused("invalid", "not an e-mail address", status=422, field="email")
+        if email and not _EMAIL.match(email):
+            raise Refused("invalid", "this is not an e-mail address", status=422, field="email")
         kept, blobs = raw_of(raw.body)
+        attachments = _attachments(files, blobs)
         handles = [Handle(kind="email", value=email)] if email else []
         handles += [Handle(kind="phone", value=phone)] if phone else []
         event = InboundMessage(
@@ -50,6 +60,7 @@ class Webform:
             sender=Sender(handles=tuple(handles), display_name=name or None),
             subject=_text(given, "subject", _SUBJECT) or None,
             text=message,
+            attachments=attachments,
             fields=_fields(given),
             locale=_text(given, "locale", 35) or None,
             raw=kept,
@@ -59,19 +70,11 @@ class Webform:
         return Normalised([event], blobs)
 
 
-def _parse(raw: Raw) -> Mapping[str, Any]:
-    if not raw.body:
-        raise Poison("empty", "no body")
-    try:
-        if raw.content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
-            pairs = parse_qsl(raw.body.decode(), keep_blank_values=True, max_num_fields=100)
-            return dict(pairs)
-        given = msgspec.json.decode(raw.body)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise Poison("undecodable", type(error).__name__) from None
-    if not isinstance(given, dict):
-        raise Poison("undecodable", "not an object")
-    return given
+def _key(raw: Raw, given: Mapping[str, Any]) -> str:
+    header = one_line(raw.headers.get("idempotency-key", ""), _KEY + 1)
+    if len(header) > _KEY:
+        raise Refused("too_long", f"at most {_KEY} characters", status=422, field="Idempotency-Key")
+    return header or _text(given, SUBMISSION, _KEY) or raw.options.get("key", "") or ids.sha256_hex(raw.body)
 
 
 def _text(given: Mapping[str, Any], field: str, most: int, lines: bool = False) -> str:
@@ -89,14 +92,41 @@ def _text(given: Mapping[str, Any], field: str, most: int, lines: bool = False) 
 def _fields(given: Mapping[str, Any]) -> dict[str, str]:
     """Department and category as picked, the page, and the form's own fields."""
     own = given.get("fields") or {}
-    if not isinstance(own, dict) or len(own) > _FIELDS:
-        raise Refused("invalid", f"an object of at most {_FIELDS} fields", status=422, field="fields")
-    extra = {k: v for k, v in given.items() if k not in (*_KNOWN, "fields", HONEYPOT, "submission_id")}
-    found = {one_line(str(name), 100): one_line(str(value), _FIELD) for name, value in (extra | own).items()}
+    if not isinstance(own, dict):
+        raise Refused("invalid", "must be an object", status=422, field="fields")
+    extra = {k: v for k, v in given.items() if k not in (*_KNOWN, "fields", HONEYPOT, SUBMISSION)} | own
+    if len(extra) > _FIELDS:
+        raise Refused("too_many", f"at most {_FIELDS} fields", status=422, field="fields")
+    found = {one_line(str(name), 100): one_line(_written(value), _FIELD) for name, value in extra.items()}
     for field in ("department", "category", "page_url"):
         if value := _text(given, field, _FIELD):
             found[field] = value
     return found
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _attachments(files: Sequence[forms.File], blobs: dict[str, bytes]) -> tuple[Attachment, ...]:
+    if len(files) > _FILES:
+        raise Refused("too_many", f"at most {_FILES} files", status=422, field="files")
+    if sum(len(file.content) for file in files) > _FILE_BYTES:
+        raise Refused("too_large", f"at most {_FILE_BYTES >> 20} MiB of files", status=413, field="files")
+    found = []
+    for file in files:
+        digest = ids.sha256_hex(file.content)
+        blobs[digest] = file.content
+        found.append(
+            Attachment(
+                name=one_line(file.name, 200) or "file",
+                type=one_line(file.type, 100),
+                size=len(file.content),
+                sha256=digest,
+                ref=REF + digest,
+            )
+        )
+    return tuple(found)
 
 
 CHANNEL = Webform()

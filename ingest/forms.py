@@ -1,0 +1,71 @@
+"""Bodies of forms: JSON, URL-encoded, or multipart with files. Pure; raises `Poison` for bytes that are none of these."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+from multipart import MultipartError, MultipartParser, parse_options_header
+
+from contracts.errors import Poison
+
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+_MOST_FIELDS = 100
+
+
+class File(NamedTuple):
+    """An uploaded file, as the browser names it."""
+
+    name: str
+    type: str
+    content: bytes
+
+
+class Form(NamedTuple):
+    """What was sent. Of a field that comes twice the last value is meant."""
+
+    values: dict[str, Any]
+    files: list[File]
+
+
+def media_type(content_type: str) -> str:
+    """Without parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def parse(body: bytes, content_type: str) -> Form:
+    """Anything that is not marked as form data is read as JSON."""
+    if not body:
+        raise Poison("empty", "no body")
+    kind = media_type(content_type)
+    try:
+        if kind == URLENCODED:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+            return Form(dict(pairs), [])
+        if kind == MULTIPART:
+            return _multipart(body, content_type)
+        given = msgspec.json.decode(body)
+    except (ValueError, RecursionError, MultipartError) as error:
+        raise Poison("undecodable", type(error).__name__) from None
+    if not isinstance(given, dict):
+        raise Poison("undecodable", "not an object")
+    return Form(given, [])
+
+
+def _multipart(body: bytes, content_type: str) -> Form:
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not boundary:
+        raise Poison("undecodable", "no boundary")
+    form = Form({}, [])
+    # The body is in memory and limited already, so no part goes to a temporary file.
+    memory = {"spool_limit": len(body), "memory_limit": len(body), "disk_limit": 0}
+    for part in MultipartParser(BytesIO(body), boundary, part_limit=_MOST_FIELDS, **memory):
+        if part.filename is None:
+            form.values[part.name] = part.raw.decode()
+        elif part.filename or part.raw:
+            form.files.append(File(part.filename, part.content_type or "application/octet-stream", part.raw))
+    return form
