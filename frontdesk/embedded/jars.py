@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -40,10 +41,18 @@ def java() -> str:
 
 
 def jars() -> Path:
-    """A folder with exactly the locked jars; fetched the first time. Raises `EmbeddedError` when one differs."""
+    """A folder with exactly the locked jars; fetched when one is missing or differs.
+
+    Raises `EmbeddedError` when what was fetched differs too.
+    """
     folder = cache_folder()
-    if not _complete(folder):
-        _fetch(folder)
+    if _complete(folder):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _complete(folder):
+            _fetch(folder)
     return folder
 
 
@@ -53,8 +62,13 @@ def _locked() -> dict[str, str]:
 
 
 def _complete(folder: Path) -> bool:
-    """Names only: the hashes were checked when the folder was made."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} == set(_locked())
+    """By hash, at every start: a tenth of a second, and nothing runs that is not locked."""
+    return folder.is_dir() and {path.name: _hash(path) for path in folder.iterdir()} == _locked()
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fetch(folder: Path) -> None:
@@ -69,10 +83,9 @@ def _fetch(folder: Path) -> None:
     partial = workspace / "jars"
     partial.mkdir(parents=True)
     for name, digest in _locked().items():
-        if name not in found or hashlib.sha256(found[name].read_bytes()).hexdigest() != digest:
+        if name not in found or _hash(found[name]) != digest:
             raise EmbeddedError(f"{name} is missing or is not the locked one: refused")
         shutil.copy(found[name], partial / name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     shutil.rmtree(workspace, ignore_errors=True)

@@ -25,10 +25,10 @@ class EmbeddedKafka:
     """`start` returns when the broker answers. Data, port and cluster id live in the folder and stay."""
 
     def __init__(self, data: Path, port: int | None = None, partitions: int = 4) -> None:
-        self._data = data
+        self._data = data.resolve()
         self._partitions = partitions
         self._asked = port
-        self._server = ServerProcess("Kafka", data / "kafka.log")
+        self._server = ServerProcess("Kafka", self._data / "kafka.log")
 
     @property
     def port(self) -> int:
@@ -54,20 +54,12 @@ class EmbeddedKafka:
     def begin(self) -> None:
         """Launches the broker without waiting for it; formats the folder the first time. Raises `EmbeddedError`."""
         classpath = f"{jars()}/*"
-        self._data.mkdir(parents=True, exist_ok=True)
-        properties = self._configure()
-        options = self._options()
-        if not (self._data / "log" / "meta.properties").exists():
-            # A leading dash would be taken for an option.
-            identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-            tool = ["kafka.tools.StorageTool", "format", "-t", identity, "-c", str(properties)]
-            done = subprocess.run(
-                [java(), *options, "-cp", classpath, *tool], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise EmbeddedError(f"Kafka's folder cannot be formatted: {done.stderr or done.stdout}")
-        command = [java(), *options, "-cp", classpath, "kafka.Kafka", str(properties)]
-        self._server.launch(command)
+        with self._server.claim() as claim:
+            properties = self._configure()
+            java_command = [java(), *self._options(), "-cp", classpath]
+            if not (self._data / "log" / "meta.properties").exists():
+                self._format(java_command, properties)
+            self._server.launch([*java_command, "kafka.Kafka", str(properties)], claim)
 
     def wait(self) -> None:
         """Until it answers."""
@@ -84,13 +76,22 @@ class EmbeddedKafka:
         self.stop()
         self.start()
 
+    def _format(self, java_command: list[str], properties: Path) -> None:
+        # With "=", since the id may begin with a dash.
+        tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id()}", "-c", str(properties)]
+        done = subprocess.run([*java_command, *tool], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise EmbeddedError(f"Kafka's folder cannot be formatted: {done.stderr or done.stdout}")
+
     def _configure(self) -> Path:
         """Writes the configuration, on the ports of the last time if they are free."""
         remembered = self._data / "port"
         ports = [int(text) for text in remembered.read_text().split()] if remembered.exists() else []
         if not ports or not all(is_free(port) for port in ports):
             ports = [self._asked or free_port(), free_port()]
-            remembered.write_text(f"{ports[0]} {ports[1]}")
+            partial = remembered.with_suffix(".partial")
+            partial.write_text(f"{ports[0]} {ports[1]}")
+            partial.replace(remembered)
         text = files("frontdesk.embedded").joinpath("server.properties").read_text()
         values = {
             "PORT": str(ports[0]),
@@ -121,3 +122,7 @@ class EmbeddedKafka:
                 return len(connection.recv(8)) == 8
         except OSError:
             return False
+
+
+def _cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

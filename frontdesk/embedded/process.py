@@ -3,48 +3,66 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
+
+# Below the range that the kernel takes clients' ports from. A client that reconnects in a loop to a stopped server on
+# a port in that range may be given that very port, connects to itself, and the server finds its port taken.
+_PORTS = range(20_000, 32_000)
+_CLAIM_SECONDS = 5.0
 
 
 class EmbeddedError(RuntimeError):
     """Says which server did not start, and where its log is."""
 
 
-def die_with_parent() -> None:
-    """Between fork and exec: the kernel sends SIGTERM to this process when its parent dies, however it dies.
+def die_with_parent(number: int = signal.SIGTERM) -> None:
+    """Between fork and exec: the kernel sends this signal to this process when its parent dies, however it dies.
 
     The parent is the *thread* that forks: start processes from the main thread only.
     """
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _libc.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on 127.0.0.1 that is free now, and that no client of anybody is given by chance."""
+    for port in random.sample(_PORTS, 200):
+        if is_free(port):
+            return port
+    raise EmbeddedError(f"no free port on 127.0.0.1 between {_PORTS.start} and {_PORTS.stop}")
 
 
 def is_free(port: int) -> bool:
+    """Whether a server could listen on it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 class ServerProcess:
-    """Start, look, stop, kill."""
+    """Start, look, stop, kill. One at a time for a folder, whoever starts it."""
 
-    def __init__(self, name: str, log: Path) -> None:
+    def __init__(self, name: str, log: Path, last_signal: int = signal.SIGTERM) -> None:
+        """`last_signal` is what the server gets when this process dies."""
         self._name = name
         self._log = log
+        self._last_signal = last_signal
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,21 +75,37 @@ class ServerProcess:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def launch(
-        self, command: Sequence[str], env: Mapping[str, str] | None = None, user: int | None = None
-    ) -> None:
-        """Starts the command and returns at once."""
+    @contextmanager
+    def claim(self) -> Iterator[IO[bytes]]:
+        """The right to change the folder and to `launch`. Raises `EmbeddedError` while a server uses the folder.
+
+        The lock goes to the server with the open file, and from it to its children: it is free when the last of them
+        has ended, however it ended.
+        """
         self._log.parent.mkdir(parents=True, exist_ok=True)
+        with (self._log.parent / "lock").open("wb") as claim:
+            deadline = time.monotonic() + _CLAIM_SECONDS
+            while not _locked(claim):
+                if time.monotonic() > deadline:
+                    raise EmbeddedError(f"{self._name}: {self._log.parent} is in use by another process")
+                time.sleep(0.05)
+            yield claim
+
+    def launch(
+        self, command: Sequence[str], claim: IO[bytes], user: int | None = None, group: int | None = None
+    ) -> None:
+        """Starts the command, as that user and in no other group if given, and returns at once."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=env,
                 user=user,
-                group=user,
-                preexec_fn=die_with_parent,
+                group=group,
+                extra_groups=None if user is None else [],
+                pass_fds=[claim.fileno()],
+                preexec_fn=partial(die_with_parent, self._last_signal),
                 # Ctrl-C in the terminal is for the supervisor, which stops the servers last.
                 start_new_session=True,
             )
@@ -102,3 +136,11 @@ class ServerProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+
+def _locked(claim: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
