@@ -83,10 +83,11 @@ class Rig:
             await service.stop()
             await asyncio.wait_for(task, 10)
 
-    async def worker(self) -> asyncio.subprocess.Process:
+    async def worker(self, *instance: str) -> asyncio.subprocess.Process:
         """The host in a process of its own."""
+        arguments = (self.kind, self.kafka, self.name, str(self.log), *instance)
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.conformance.worker", self.kind, self.kafka, self.name, str(self.log)
+            sys.executable, "-m", "tests.conformance.worker", *arguments
         )
 
 
@@ -209,6 +210,18 @@ async def test_a_second_member_and_its_leaving_lose_nothing(make: Callable[..., 
         await rig.feed([Note(number=n) for n in range(fed + 100, fed + 200)])
         await eventually(lambda: len(set(rig.numbers())) >= fed + 200)
     assert set(rig.numbers()) == set(range(fed + 200))
+    assert await rig.committed() == await rig.ends()
+
+
+async def test_a_static_member_goes_on_where_it_was_killed(make: Callable[..., Rig]) -> None:
+    rig = make()
+    await rig.create()
+    for start, end in ((0, signal.SIGKILL), (20, signal.SIGTERM), (40, signal.SIGTERM)):
+        await rig.feed([Note(number=n) for n in range(start, start + 20)])
+        member = await rig.worker("member-1")
+        await eventually(lambda last=start + 20: set(rig.numbers()) == set(range(last)))  # type: ignore[misc]
+        member.send_signal(end)
+        assert await asyncio.wait_for(member.wait(), 15) == (0 if end == signal.SIGTERM else -end)
     assert await rig.committed() == await rig.ends()
 
 

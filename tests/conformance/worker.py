@@ -1,4 +1,4 @@
-"""A process with one host: `python -m tests.conformance.worker HOST KAFKA NAME LOG`, until SIGTERM."""
+"""A process with one host: `python -m tests.conformance.worker HOST KAFKA NAME LOG [INSTANCE]`, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class FileIncidents(MemoryIncidents):
         self._path.write_bytes(msgspec.msgpack.encode((self.noted, self.fuses)))
 
 
-async def main(kind: str, kafka: str, name: str, log: str) -> None:
-    settings = Settings(host=kind, kafka=kafka, batch=50)  # type: ignore[arg-type]
+async def main(kind: str, kafka: str, name: str, log: str, instance: str = "") -> None:
+    settings = Settings(host=kind, kafka=kafka, batch=50, instance=instance)  # type: ignore[arg-type]
     stage = stage_of(name, Path(log))
     producer = Producer(kafka)
     service = host(stage, settings, producer, FileIncidents(Path(log).with_suffix(".incidents")), Clock())
