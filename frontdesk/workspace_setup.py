@@ -24,6 +24,10 @@ from sinks.postgres.migrate import create_database, migrate
 DEMO = Path(__file__).resolve().parents[1] / "deploy" / "config" / "demo"
 
 
+_ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
+"""The demo is in force whatever instant FRONTDESK_CLOCK stands at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """What `up.json` needs to know about the workspace."""
@@ -45,8 +49,7 @@ def prepare(settings: Settings, telegram_secret: str) -> Prepared:
 async def _prepare(settings: Settings, config: Workspace) -> str:
     await ensure_topics(settings.kafka, partitions=settings.partitions, replication=1, min_insync=1)
     async with Database(settings.postgres_system, max_size=1) as database:
-        now = datetime.now(UTC)
-        await ConfigStore(database).apply(config, version(config), by="frontdesk up", effective_from=now)
+        await ConfigStore(database).apply(config, version(config), by="frontdesk up", effective_from=_ALWAYS)
         return await _lead_key(settings, database, config)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from contracts.errors import Refused
 from contracts.ids import workspace_id
 from contracts.workspace import Workspace
 from frontdesk import console
+from runtime.clock import Clock
 from runtime.postgres import Database
 from sinks.config_files import export_folder, load_folder, version
 from sinks.postgres.config_store import ConfigStore
@@ -68,12 +68,14 @@ def export(folder: Annotated[Path, typer.Argument(file_okay=False)]) -> None:
 
 
 async def _apply(proposed: Workspace, by: str) -> None:
-    async with Database(console.settings().postgres_system, max_size=1) as database:
-        await ConfigStore(database).apply(proposed, version(proposed), by, datetime.now(UTC))
+    settings = console.settings()
+    async with Database(settings.postgres_system, max_size=1) as database:
+        await ConfigStore(database).apply(proposed, version(proposed), by, Clock(settings.clock).now())
 
 
 async def _current(slug: str) -> Workspace | None:
     workspace = workspace_id(slug)
-    async with Database(console.settings().postgres, max_size=1) as database:
-        found = await ConfigStore(database).current([workspace], datetime.now(UTC))
+    settings = console.settings()
+    async with Database(settings.postgres, max_size=1) as database:
+        found = await ConfigStore(database).current([workspace], Clock(settings.clock).now())
         return found[workspace][1] if workspace in found else None
