@@ -25,6 +25,10 @@ REF = "sha256:"
 """Prefix of a reference into the archive: followed by the hex of the bytes' hash."""
 
 
+SPAM_HOLD = "spam_hold"
+"""The mark of a message that the intake keeps for a person to look at, instead of handing it on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """What a door hands to a channel: bytes as received, and what the door knows about them."""

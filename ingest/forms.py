@@ -18,7 +18,7 @@ _MOST_FIELDS = 100
 
 
 class File(NamedTuple):
-    """An uploaded file, as the browser names it."""
+    """An uploaded file, as the browser names it, without folders."""
 
     name: str
     type: str
@@ -67,5 +67,6 @@ def _multipart(body: bytes, content_type: str) -> Form:
         if part.filename is None:
             form.values[part.name] = part.raw.decode()
         elif part.filename or part.raw:
-            form.files.append(File(part.filename, part.content_type or "application/octet-stream", part.raw))
+            name = part.filename.replace("\\", "/").rpartition("/")[2]
+            form.files.append(File(name, part.content_type or "application/octet-stream", part.raw))
     return form

@@ -18,8 +18,7 @@ from contracts.deadletter import DeadLetter
 from contracts.errors import Poison, Refused, Transient
 from contracts.inbound import InboundMessage
 from contracts.topics import DEAD_LETTERS, INBOUND, MAX_INBOUND_BYTES
-from ingest.channel import REF, Channel, Raw
-from ingest.channels.webform import SPAM_HOLD
+from ingest.channel import REF, SPAM_HOLD, Channel, Raw
 from ingest.keys import counterpart_key
 from ingest.spool import Entry, Spool
 from runtime import metrics, trace

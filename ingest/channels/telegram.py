@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,9 @@ _FILES = ("animation", "document", "audio", "voice", "video", "video_note", "sti
 _TYPES = {"voice": "audio/ogg", "video_note": "video/mp4", "sticker": "image/webp", "photo": "image/jpeg"}
 
 
+_START = re.compile(r"^/start(?: (\S{1,64}))?\s*$")
+
+
 class Telegram:
     """Secret in a header; people by their user id, chats by their chat id."""
 
@@ -45,10 +49,10 @@ class Telegram:
         update = _decode(raw.body)
         kept, blobs = raw_of(raw.body)
         try:
-            message = _Update(raw, update).message(kept)
+            messages = _Update(raw, update).messages(kept)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise Poison("unknown_shape", type(error).__name__) from None
-        return Normalised([message], blobs)
+        return Normalised(messages, blobs)
 
 
 def _decode(body: bytes) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def _decode(body: bytes) -> dict[str, Any]:
 
 
 class _Update:
-    """One update on its way to a message."""
+    """One update on its way to messages."""
 
     def __init__(self, raw: Raw, update: dict[str, Any]) -> None:
         self._raw = raw
@@ -70,7 +74,17 @@ class _Update:
         self._type = next((key for key in update if key != "update_id"), "")
         self._body: dict[str, Any] = update.get(self._type) or {}
 
-    def message(self, kept: Any) -> InboundMessage:
+    def messages(self, kept: Any) -> list[InboundMessage]:
+        """One, but for deletions: one for each message that is gone."""
+        if self._type != "deleted_business_messages":
+            return [self._message(kept)]
+        chat = self._body["chat"]["id"]
+        return [
+            self._event(kept, "delete", provider_id=f"update:{self._id}:{number}", target=f"{chat}:{number}")
+            for number in self._body["message_ids"]
+        ]
+
+    def _message(self, kept: Any) -> InboundMessage:
         body = self._body
         if self._type in ("message", "edited_message", "business_message", "edited_business_message"):
             return self._content(kept, body, edited=self._type.startswith("edited"))
@@ -80,12 +94,10 @@ class _Update:
             emoji = "".join(r.get("emoji", "") for r in body.get("new_reaction", ()))
             target = f"{body['chat']['id']}:{body['message_id']}"
             return self._event(kept, "reaction", text=emoji, target=target, person=body.get("user"))
-        if self._type == "deleted_business_messages":
-            chat = body["chat"]["id"]
-            target = ",".join(f"{chat}:{number}" for number in body["message_ids"])
-            return self._event(kept, "delete", target=target)
-        kind: Kind = "system" if self._type == "my_chat_member" else "unsupported"
-        return self._event(kept, kind, person=body.get("from"))
+        if self._type == "my_chat_member":
+            status = {"status": str(body["new_chat_member"]["status"])}
+            return self._event(kept, "system", person=body.get("from"), fields=status)
+        return self._event(kept, "unsupported", person=body.get("from"))
 
     def _content(self, kept: Any, body: dict[str, Any], edited: bool) -> InboundMessage:
         chat, person = body["chat"], body.get("from") or {}
@@ -100,6 +112,8 @@ class _Update:
         text, attachments = _text(body), _attachments(body)
         if kind == "message" and not text and not attachments:
             kind = "unsupported"
+        if kind == "message" and _START.match(text):
+            kind = "system"  # a deep link or the first touch, not a question
         return self._event(
             kept,
             kind,
@@ -141,7 +155,6 @@ class _Update:
         raw, body = self._raw, self._body
         provider_id = provider_id or f"update:{self._id}"
         chat = body.get("chat") or (body.get("message") or {}).get("chat") or {}
-        at = body.get("edit_date") or body.get("date")
         own = (
             (Handle(kind="telegram_user", value=str(person["id"]), proof="channel"),)
             if person and direction == "in"
@@ -165,12 +178,20 @@ class _Update:
             attachments=attachments,
             fields={"update_id": str(self._id), "update": self._type, **(fields or {})},
             locale=(person or {}).get("language_code"),
-            server_at=datetime.fromtimestamp(at, UTC) if at else None,
+            server_at=_time(body.get("edit_date") or body.get("date")),
             received_at=raw.received_at,
             raw=kept,
             marks=marks,
             trace=raw.trace,
         )
+
+
+def _time(seconds: Any) -> datetime | None:
+    """Unix time; null for what is none, which is no reason to lose a message."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _text(body: dict[str, Any]) -> str:
@@ -216,8 +237,8 @@ def _fields(body: dict[str, Any]) -> dict[str, str]:
         found["album"] = str(album)
     if answered := body.get("reply_to_message"):
         found["reply_to"] = f"{body['chat']['id']}:{answered['message_id']}"
-    if str(body.get("text", "")).startswith("/start "):
-        found["start"] = one_line(str(body["text"])[7:], 64)
+    if (link := _START.match(str(body.get("text", "")))) and link[1]:
+        found["start"] = one_line(link[1], 64)
     return found
 
 

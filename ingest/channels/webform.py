@@ -13,7 +13,7 @@ from contracts.channels import LIMITS, Limits
 from contracts.errors import Refused
 from contracts.inbound import Attachment, Handle, InboundMessage, Sender
 from ingest import forms
-from ingest.channel import REF, Normalised, Raw, raw_of
+from ingest.channel import REF, SPAM_HOLD, Normalised, Raw, raw_of
 from ingest.text import clean, one_line
 
 _NAME, _PHONE, _SUBJECT, _MESSAGE, _FIELD, _FIELDS = 200, 40, 500, 20_000, 2_000, 50
@@ -22,7 +22,6 @@ _FILES, _FILE_BYTES = 10, 25 << 20
 _KNOWN = ("name", "email", "phone", "department", "category", "subject", "message", "locale", "page_url")
 HONEYPOT = "website"
 SUBMISSION = "submission_id"
-SPAM_HOLD = "spam_hold"
 
 # One @ between a local part and a domain with a dot; letters of every script (RFC 6531). More is the mail server's business.
 _EMAIL = re.compile(r"^[^\s@<>,;\"()]+@[^\s@<>,;\"().]+(\.[^\s@<>,;\"().]+)+$")
@@ -40,7 +39,7 @@ class Webform:
         key = _key(raw, given)
         name, phone = _text(given, "name", _NAME), _text(given, "phone", _PHONE)
         email = _text(given, "email", _NAME)
-        message = clean(_text(given, "message", _MESSAGE, lines=True)).strip()
+        message = clean(_text(given, "message", _MESSAGE, lines=True)).replace("\r\n", "\n").strip()
         if not message:
             raise Refused("missing", "write a message", status=422, field="message")
         if email and not _EMAIL.match(email):

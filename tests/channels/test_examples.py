@@ -15,6 +15,12 @@ from ingest.channel import Normalised, Raw, channels
 
 HERE = Path(__file__).parent
 RECEIVED = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+TYPES = {
+    "json": "application/json",
+    "eml": "message/rfc822",
+    "form": "application/x-www-form-urlencoded",
+    "multipart": "multipart/form-data; boundary=frontier",
+}
 OPTIONS = {"email": {"address": "support@shop.example", "authserv": "mx.shop.example"}}
 EXAMPLES = sorted(HERE.glob("*/*.in.*"))
 
@@ -29,19 +35,24 @@ def readable(result: Normalised) -> list[dict[str, Any]]:
     return rows
 
 
+def raw_of(example: Path, body: bytes) -> Raw:
+    """What the door would hand over with this body, if it came as the example's."""
+    return Raw(
+        body=body,
+        workspace=UUID(int=1),
+        account="support",
+        received_at=RECEIVED,
+        content_type=TYPES[example.suffix.removeprefix(".")],
+        options=OPTIONS.get(example.parent.name, {}),
+    )
+
+
 @pytest.mark.parametrize(
     "example", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.name.partition('.')[0]}"
 )
 def test_example(example: Path, request: pytest.FixtureRequest) -> None:
     channel = channels()[example.parent.name]
-    raw = Raw(
-        body=example.read_bytes(),
-        workspace=UUID(int=1),
-        account="support",
-        received_at=RECEIVED,
-        options=OPTIONS.get(channel.name, {}),
-    )
-    found = readable(channel.normalise(raw))
+    found = readable(channel.normalise(raw_of(example, example.read_bytes())))
     expected = example.with_name(example.name.partition(".")[0] + ".out.json")
     if request.config.getoption("--bless", default=False):
         expected.write_text(json.dumps(found, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

@@ -1,0 +1,105 @@
+"""What no author of an example writes: the same bytes give the same ids, and damaged bytes give an answer, never a fault."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from contracts.base import encode
+from contracts.errors import Poison, Refused
+from contracts.topics import MAX_INBOUND_BYTES
+from ingest.channel import Channel, Raw, Request, Verifies, channels
+from tests.channels.test_examples import EXAMPLES, raw_of
+
+FLIPS = 60
+
+examples = pytest.mark.parametrize(
+    "example", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.name.partition('.')[0]}"
+)
+
+
+def answers(channel: Channel, raw: Raw) -> list[bytes] | str:
+    """The messages as bytes, or why there are none."""
+    try:
+        return [encode(message) for message in channel.normalise(raw).messages]
+    except (Poison, Refused) as error:
+        return str(error)
+
+
+@examples
+def test_the_same_bytes_give_the_same_messages(example: Path) -> None:
+    channel, raw = channels()[example.parent.name], raw_of(example, example.read_bytes())
+    assert channel.normalise(raw) == channel.normalise(raw)
+
+
+@examples
+def test_references_lead_to_bytes_that_are_handed_over(example: Path) -> None:
+    result = channels()[example.parent.name].normalise(raw_of(example, example.read_bytes()))
+    for message in result.messages:
+        refs = [
+            message.text_ref,
+            message.quoted_text_ref,
+            message.html_ref,
+            *(a.ref for a in message.attachments),
+        ]
+        assert {ref.removeprefix("sha256:") for ref in refs if ref} <= set(result.blobs)
+
+
+@examples
+def test_truncated_bytes_are_answered(example: Path) -> None:
+    channel, body = channels()[example.parent.name], example.read_bytes()
+    for end in range(0, len(body), max(1, len(body) // 40)):
+        answers(channel, raw_of(example, body[:end]))
+
+
+@examples
+def test_flipped_bytes_are_answered(example: Path) -> None:
+    channel, body = channels()[example.parent.name], example.read_bytes()
+    chance = random.Random(example.name)
+    for _ in range(FLIPS):
+        damaged = bytearray(body)
+        damaged[chance.randrange(len(body))] ^= 1 << chance.randrange(8)
+        answers(channel, raw_of(example, bytes(damaged)))
+
+
+@examples
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"\0", b"\xff\xfe\xfd" * 50, b"null", b"[]", b"{}", b"{" * 20_000, b'{"a":' * 20_000],
+    ids=["empty", "space", "nul", "not_utf8", "null", "list", "object", "deep", "deeper"],
+)
+def test_other_bytes_are_answered(example: Path, body: bytes) -> None:
+    answers(channels()[example.parent.name], raw_of(example, body))
+
+
+@examples
+def test_huge_values_are_answered(example: Path) -> None:
+    channel, body = channels()[example.parent.name], example.read_bytes()
+    for piece in (b"e", b"0", b'"', b"\n"):
+        answers(channel, raw_of(example, body.replace(piece, piece * 2000)[: 2 << 20]))
+
+
+@pytest.mark.parametrize("name", sorted({path.parent.name for path in EXAMPLES}))
+def test_ordinary_messages_fit_into_a_record(name: str) -> None:
+    for example in EXAMPLES:
+        if example.parent.name == name:
+            for message in channels()[name].normalise(raw_of(example, example.read_bytes())).messages:
+                assert len(encode(message)) < MAX_INBOUND_BYTES
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, channel in channels().items() if isinstance(channel, Verifies)]
+)
+def test_without_a_secret_the_door_is_closed(name: str) -> None:
+    channel = channels()[name]
+    assert isinstance(channel, Verifies)
+    for secrets in ([], [""]):
+        for headers in ({}, {"x-telegram-bot-api-secret-token": ""}):
+            with pytest.raises(Refused):
+                channel.verify(Request("POST", "/", {}, headers, b"{}"), secrets)
+
+
+def test_every_channel_has_examples() -> None:
+    assert {path.parent.name for path in EXAMPLES} == set(channels())
