@@ -5,90 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from contracts.base import encode
 from contracts.topics import DEAD_LETTERS
 from frontdesk.embedded import EmbeddedKafka
-from runtime.clock import Clock
 from runtime.guard import EXIT_FAULT
-from runtime.hosts import Host, host
-from runtime.incidents import MemoryIncidents
-from runtime.kafka import Outgoing, Producer, committed_offsets, end_offsets, ensure_topics, read_range
-from runtime.settings import Settings
-from tests.conformance.stages import Note, NoteStage, processed, stage_of
+from runtime.hosts.memory import MemoryHost
+from runtime.kafka import Outgoing, Producer, read_range
+from tests.conformance.rig import Rig
+from tests.conformance.stages import Note, processed
 from tests.support.system import eventually
-
-_numbers = count(1)
-
-
-class Rig:
-    """A stage of its own on the session's broker, under one kind of host."""
-
-    def __init__(self, kind: str, kafka: str, folder: Path, sources: int = 1) -> None:
-        self.kind, self.kafka = kind, kafka
-        self.name = f"{kind}-{os.getpid()}-{next(_numbers)}"
-        self.log = folder / "processed"
-        self.stage: NoteStage = stage_of(self.name, self.log, sources)
-        self.producer = Producer(kafka)
-        self.incidents = MemoryIncidents()
-
-    async def create(self) -> None:
-        topics = [*self.stage.sources, DEAD_LETTERS[self.name]]
-        await ensure_topics(self.kafka, topics, partitions=4, replication=1, min_insync=1)
-
-    async def feed(self, notes: list[Note], source: int = 0, key: str | None = None) -> None:
-        """Spread over the partitions by number; with a key, all in one."""
-        topic = self.stage.sources[source].name
-        await self.producer.send_all(
-            [Outgoing(topic, (key or str(note.number)).encode(), encode(note)) for note in notes]
-        )
-
-    async def ends(self) -> dict[tuple[str, int], int]:
-        ends = await end_offsets(self.kafka, self.stage.sources)
-        return {at: offset for at, offset in ends.items() if offset}
-
-    async def committed(self) -> dict[tuple[str, int], int]:
-        found = await committed_offsets(self.kafka, self.name, self.stage.sources)
-        return {at: offset for at, offset in found.items() if offset}
-
-    async def letters(self) -> list[dict[str, object]]:
-        topic = DEAD_LETTERS[self.name]
-        return [
-            msgspec.json.decode(record.value or b"")
-            for (name, partition), end in (await end_offsets(self.kafka, [topic])).items()
-            async for record in read_range(self.kafka, name, partition, 0, end)
-        ]
-
-    def numbers(self) -> list[int]:
-        return [row.number for row in processed(self.log)]
-
-    @asynccontextmanager
-    async def running(self, kafka: str = "") -> AsyncIterator[Host]:
-        """The host in this process; stopped at the end, within its ten seconds."""
-        settings = Settings(host=self.kind, kafka=kafka or self.kafka, batch=50)  # type: ignore[arg-type]
-        service = host(self.stage, settings, self.producer, self.incidents, Clock())
-        task = asyncio.create_task(service.run())
-        try:
-            yield service
-        finally:
-            await service.stop()
-            await asyncio.wait_for(task, 10)
-
-    async def worker(self, *instance: str) -> asyncio.subprocess.Process:
-        """The host in a process of its own."""
-        arguments = (self.kind, self.kafka, self.name, str(self.log), *instance)
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.conformance.worker", *arguments
-        )
 
 
 @pytest.fixture(params=["faust", "aiokafka"])
@@ -134,6 +65,30 @@ async def test_poison_is_parked_and_its_neighbours_are_processed(make: Callable[
     assert sorted(set(rig.numbers())) == [n for n in range(21) if n not in (7, 8)]
     assert {letter["reason"] for letter in await rig.letters()} == {"poisonous", "unwanted", "undecodable"}
     assert await rig.committed() == await rig.ends()
+
+
+async def test_the_memory_host_comes_to_the_same(make: Callable[..., Rig], tmp_path: Path) -> None:
+    """Same records: same outcomes in the same order, same dead letters under the same ids, same offsets."""
+    rig = make()
+    await rig.create()
+    acts = {3: "reject", 11: "transient", 12: "poison", 25: "reject"}
+    await rig.feed([Note(number=n, act=acts.get(n, "")) for n in range(40)])
+    async with rig.running():
+        await eventually(lambda: len(set(rig.numbers())) >= 37)
+    records = [
+        record
+        for (topic, partition), end in (await rig.ends()).items()
+        async for record in read_range(rig.kafka, topic, partition, 0, end)
+    ]
+    rig.stage.log = tmp_path / "memory"
+    memory = MemoryHost(rig.stage, records)
+    await memory.run()
+    letters = [msgspec.json.decode(out.value) for out in memory.producer.sent]
+    assert set(processed(rig.stage.log)) == set(processed(rig.log))
+    assert {letter["dead_letter_id"] for letter in letters} == {
+        letter["dead_letter_id"] for letter in await rig.letters()
+    }
+    assert memory.done == await rig.committed()
 
 
 async def test_transient_is_tried_again_in_place(make: Callable[..., Rig]) -> None:
