@@ -25,6 +25,7 @@ import structlog
 from contracts.errors import Transient
 from runtime import metrics
 from runtime.failpoints import failpoint
+from runtime.files import sync_folder, write_durably
 from runtime.kafka import Outgoing
 
 _HEAD = struct.Struct(">II")
@@ -177,7 +178,7 @@ class Spool:
         # Above the cursor too: a number that was drained and deleted must not come back.
         number = max((*map(_number, _segments(self._folder)), self._start.segment)) + 1
         self._file = (self._folder / f"{number:012d}{_SUFFIX}").open("ab", buffering=0)
-        _sync(self._folder)
+        sync_folder(self._folder)
         self._end = Place(number, 0)
 
     def _recover(self) -> Place:
@@ -214,13 +215,7 @@ class Spool:
         return Waiting(entries, size, after)
 
     def _advance(self, cursor: Place) -> None:
-        partial = self._folder / "cursor.tmp"
-        with partial.open("w") as file:
-            file.write(f"{cursor.segment} {cursor.offset}")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self._folder / "cursor")
-        _sync(self._folder)
+        write_durably(self._folder / "cursor", f"{cursor.segment} {cursor.offset}".encode())
         self._start = cursor
         for path in _segments(self._folder):
             if _number(path) < cursor.segment:
@@ -286,12 +281,3 @@ def _frames(path: Path, start: int) -> Iterator[tuple[bytes, int]]:
             if len(payload) < length or zlib.crc32(payload) != checksum:
                 return
             yield payload, file.tell()
-
-
-def _sync(folder: Path) -> None:
-    """Makes names in it durable, as fsync of a file does for its bytes."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from contracts.errors import Transient
+from runtime.files import sync_folder, write_durably
 
 REF = "sha256:"
 
@@ -36,14 +36,10 @@ class Archive:
             path = self._path(digest)
             if path.exists():
                 continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Its own name for each writer: two may archive the same bytes at once.
-            partial = path.with_name(f"{path.name}.{os.getpid()}.{id(content)}")
-            with partial.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+            if not path.parent.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                sync_folder(self._folder)
+            write_durably(path, content)
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest
