@@ -43,7 +43,7 @@ bench: setup ## one JSON line a figure
 	@$(BIN)/python -m tests.bench
 
 soak: packages setup ## the long runs of the fault tests
-	@FRONTDESK_TEST_SOAK=1 $(BIN)/python -m pytest tests/faults tests/soak
+	@SOAK=1 $(BIN)/python -m pytest tests/faults
 
 lock: ## renew the locks from pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --python-version 3.11 --universal --no-annotate --no-header --extra mail pyproject.toml -o requirements.txt

@@ -14,8 +14,8 @@ from tests.faults.load import Load
 from tests.support import dovecot
 from tests.support.chain import ALL, Chain, mailbox, wait_for
 
-SOAK = bool(os.environ.get("FRONTDESK_SOAK"))
-SEED = int(os.environ.get("FRONTDESK_SEED", "7"))
+SOAK = bool(os.environ.get("SOAK"))
+SEED = int(os.environ.get("SEED", "7"))
 COUNT = 100_000 if SOAK else 5_000
 ROUNDS = 16 if SOAK else 1
 
