@@ -20,7 +20,6 @@ from frontdesk.checkpoint import Checkpoint
 from ingest.channel import Channel, Raw
 from ingest.channel import channels as discover
 from ingest.intake import Intake
-from ingest.spool import Spool
 from runtime.clock import Clock
 from runtime.kafka import Producer
 from sinks.archive import Archive
@@ -106,8 +105,8 @@ async def _ingest(name: str, paths: list[Path], account: str, restart: bool) -> 
     checkpoint = Checkpoint(settings.data / "ingest", (name, account, *map(str, paths)), restart)
     producer, clock = Producer(settings.kafka), Clock(settings.clock)
     await producer.start()
-    spool = Spool(settings.spool / "cli", settings.spool_bytes, settings.fsync_ms / 1000)
-    intake = Intake(producer, Archive(settings.archive), spool, clock)
+    # No spool: a file is there to be sent again, and nobody would drain it.
+    intake = Intake(producer, Archive(settings.archive), None, clock)
     counts = {"accepted": 0, "duplicate": 0, "parked": 0, "suppressed": 0, "refused": 0}
     bodies = [body for path in paths for body in _bodies(path)]
     try:
