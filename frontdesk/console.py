@@ -42,6 +42,15 @@ def workspace(chosen: Settings) -> Any:
     return workspace_id(chosen.workspaces[0])
 
 
+def spelled_out(value: Any) -> Any:
+    """A payload with every field, also those at their defaults, which the wire leaves out: scripts need not know them."""
+    if isinstance(value, msgspec.Struct):
+        return {name: spelled_out(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, list | tuple):
+        return [spelled_out(item) for item in value]
+    return value
+
+
 def write_json(value: Any) -> None:
     """One JSON value on one line of stdout."""
     print(msgspec.json.encode(value, order="sorted").decode(), flush=True)

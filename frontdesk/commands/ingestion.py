@@ -74,7 +74,7 @@ def _tried(channel: Channel, case: cases.Case, account: str) -> dict[str, Any]:
     try:
         if len(case.body) > channel.limits.body:
             raise Refused("too_large", f"over {channel.limits.body} bytes", status=413)
-        row["messages"] = channel.normalise(raw).messages
+        row["messages"] = console.spelled_out(channel.normalise(raw).messages)
     except (Poison, Refused) as error:
         row["outcome"] = "parked" if isinstance(error, Poison) else "refused"
         row["reason"] = str(error)

@@ -42,7 +42,7 @@ async def _tickets(department: str | None, status: str | None, json: bool) -> No
         stored = [row async for row in inspection.tickets(department, status)]
     if json:
         for row in stored:
-            console.write_json(msgspec.to_builtins(row.ticket) | {"version": row.version})
+            console.write_json(console.spelled_out(row.ticket) | {"version": row.version})
         return
     headings = ("number", "department", "priority", "status", "agent", "due", "subject")
     shown = [row.ticket for row in stored]
@@ -121,7 +121,7 @@ async def _trace(named: str, wait: float) -> dict[str, Any]:
         row["payload"] = msgspec.json.decode(row["payload"])
     for row in trail:
         row["detail"] = msgspec.json.decode(row["detail"])
-    return {"ticket": msgspec.to_builtins(stored[0].ticket), "messages": messages, "trail": trail}
+    return {"ticket": console.spelled_out(stored[0].ticket), "messages": messages, "trail": trail}
 
 
 def canonical(
