@@ -138,17 +138,24 @@ def test_postgres_keeps_what_was_committed_over_sigkill(own_postgres: EmbeddedPo
     assert _count(own_postgres) == 1000
 
 
-def test_postgres_starts_although_its_stale_pid_file_names_a_living_process(
+def test_postgres_starts_although_its_stale_files_name_a_living_process(
     own_postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
+    """As in a container, where every start gives the same few numbers again."""
     own_postgres.kill()
-    pid_file = places.cluster(tmp_path / "postgres", places.account()) / "postmaster.pid"
     user = places.account()
-    with subprocess.Popen(["sleep", "60"], user=user and user.uid) as other:
-        lines = pid_file.read_text().splitlines()
-        pid_file.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
-        own_postgres.start()
-        other.kill()
+    data = tmp_path / "postgres"
+    stale = [
+        places.cluster(data, user) / "postmaster.pid",
+        places.socket_folder(data) / ".s.PGSQL.5432.lock",
+    ]
+    with subprocess.Popen(["sleep", "60"], user=user.uid if user else None) as other:
+        for path in stale:
+            path.write_text("\n".join([str(other.pid), *path.read_text().splitlines()[1:]]) + "\n")
+        try:
+            own_postgres.start()
+        finally:
+            other.kill()
     assert own_postgres.alive()
 
 

@@ -14,6 +14,7 @@ from frontdesk.embedded.process import EmbeddedError, ServerProcess
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_SOCKET_LOCK = ".s.PGSQL.5432.lock"
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -59,9 +60,10 @@ class EmbeddedPostgres:
             places.make_private(self._socket, self._user)
             if not cluster.exists():
                 self._create(cluster)
-            # Postgres itself refuses a stale file when another process got the number in it. No process of this
+            # Postgres itself refuses stale files when another process got the number in them. No process of this
             # cluster lives: each would hold the claim.
-            (cluster / "postmaster.pid").unlink(missing_ok=True)
+            for stale in (cluster / "postmaster.pid", self._socket / _SOCKET_LOCK):
+                stale.unlink(missing_ok=True)
             settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
             command = [
                 str(self._binaries / "postgres"),
