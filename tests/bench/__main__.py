@@ -1,0 +1,51 @@
+"""`python -m tests.bench [--quick] [--only NAME…]`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from tests.bench import door, hosts, latency, pipeline, scaling
+from tests.bench.report import Report
+from tests.bench.workers import System
+from tests.support.chain import Chain
+
+# What measures which figures, in the order of a run.
+_MEASURES = {
+    pipeline.measure: (
+        "pipeline_per_s",
+        "pipeline_vs_write_limit",
+        "pipeline_vs_row_at_a_time",
+        "rss_mb_max",
+    ),
+    latency.measure: ("e2e_p50_ms_at_200", "e2e_p99_ms_at_200", "cpu_cores_at_200", "rss_mb_max"),
+    door.measure: ("door_per_s", "door_p99_ms", "rss_mb_max"),
+    scaling.measure: ("two_workers_vs_one",),
+    hosts.measure: ("faust_vs_plain", "faust_vs_plain_p50"),
+}
+FIGURES = tuple(dict.fromkeys(name for names in _MEASURES.values() for name in names))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.bench", description="One JSON line a figure.")
+    parser.add_argument("--only", nargs="+", choices=FIGURES, default=FIGURES, metavar="NAME")
+    parser.add_argument("--quick", action="store_true", help="short runs: shows that it works, not how fast")
+    arguments = parser.parse_args()
+    report = Report(arguments.only)
+    with (
+        tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as folder,
+        Chain(Path(folder), processes=()) as chain,
+    ):
+        system = System(chain, report, arguments.quick)
+        for measure, figures in _MEASURES.items():
+            if set(figures) & set(arguments.only):
+                report.note(", ".join(figures))
+                measure(system)
+        if system.largest_rss:
+            report.figure("rss_mb_max", system.largest_rss, "MB")
+        system.run(())
+
+
+if __name__ == "__main__":
+    main()
