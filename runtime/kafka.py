@@ -5,30 +5,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import (
-    KafkaError,
-    OutOfOrderSequenceNumber,
-    ProducerClosed,
-    ProducerFenced,
-    TopicAlreadyExistsError,
-    UnknownProducerId,
-)
+from aiokafka.errors import KafkaError, ProducerClosed, TopicAlreadyExistsError
 
 from contracts.errors import Poison, Transient
-from contracts.topics import MAX_RECORD_BYTES, TOPICS, Topic
+from contracts.topics import BY_NAME, MAX_RECORD_BYTES, TOPICS, Topic
 from runtime import metrics
 from runtime.stage import Record
 
-# After these an idempotent producer never recovers by itself (aiokafka #1017): a new one must be made.
-_FATAL = (OutOfOrderSequenceNumber, ProducerClosed, ProducerFenced, UnknownProducerId)
+_MAX_REQUEST_BYTES = max(topic.max_bytes for topic in TOPICS)
 
-# Dead letters carry a whole record once more, in base64.
-_MAX_REQUEST_BYTES = MAX_RECORD_BYTES * 2
+# Of a batch of one record: its 61 bytes, and the lengths, offsets and time of the record.
+_OVERHEAD_BYTES = 100
+
+_FLUSH_SECONDS = 3
 
 Offsets = dict[tuple[str, int], int]
 """(topic, partition) -> offset."""
@@ -57,38 +52,58 @@ class Producer:
 
     async def start(self) -> None:
         """Connects if the broker is there; otherwise the first `send_all` does."""
-        with contextlib.suppress(Transient):
-            await self._connected()
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await self._connected()
 
     async def stop(self) -> None:
-        await self._discard()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await producer.flush()
+            await _abort(producer)
 
     async def send_all(self, records: Sequence[Outgoing]) -> None:
-        """All of them, acknowledged. Raises `Poison` before anything is sent if one is too large."""
+        """All of them, acknowledged, within `timeout` seconds. Raises `Poison` before anything is sent if one is too
+        large."""
         for record in records:
-            if len(record.value) > _MAX_REQUEST_BYTES:
-                raise Poison("too_large", f"{len(record.value)} bytes for {record.topic}")
+            if (size := _size(record)) > _most_bytes(record.topic):
+                raise Poison("too_large", f"{size} bytes for {record.topic}")
         if not records:
             return
-        producer = await self._connected()
+        outcome = "failed"
         try:
             async with asyncio.timeout(self._timeout):
-                waits = [
-                    await producer.send(r.topic, value=r.value, key=r.key, headers=list(r.headers))
-                    for r in records
-                ]
-                await _all(waits)
-        except _FATAL as error:
-            await self._restart(producer, type(error).__name__)
+                producer = await self._connected()
+                await self._deliver(producer, records)
+            outcome = "acknowledged"
+        except (KafkaError, OSError, TimeoutError) as error:
             raise Transient(f"kafka: {type(error).__name__}") from error
-        except TimeoutError as error:
-            # What is still queued must not follow later, behind newer records of the same key.
-            await self._restart(producer, "timeout")
-            raise Transient("kafka: no acknowledgement in time") from error
-        except KafkaError as error:
-            metrics.produce.labels(records[0].topic, "failed").inc(len(records))
-            raise Transient(f"kafka: {type(error).__name__}") from error
-        metrics.produce.labels(records[0].topic, "acknowledged").inc(len(records))
+        finally:
+            for topic, count in Counter(record.topic for record in records).items():
+                metrics.produce.labels(topic, outcome).inc(count)
+
+    async def _deliver(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> None:
+        """Whatever fails here, the producer goes with it.
+
+        aiokafka repeats what can be repeated: an error that arrives has broken the idempotent sequence (#1017) or killed
+        its sender. After a cancellation, what is queued must not follow later, behind newer records of the same key.
+        """
+        waits: list[asyncio.Future[object]] = []
+        try:
+            for r in records:
+                waits.append(await producer.send(r.topic, value=r.value, key=r.key, headers=list(r.headers)))
+            await asyncio.gather(*waits)
+        except (KafkaError, asyncio.CancelledError) as error:
+            for wait in waits:
+                wait.cancel()
+            if self._producer is producer:
+                self._producer = None
+                cancelled = isinstance(error, asyncio.CancelledError)
+                metrics.producer_restarts.labels("timeout" if cancelled else type(error).__name__).inc()
+            await asyncio.shield(_abort(producer))
+            raise
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._starting:
@@ -103,37 +118,33 @@ class Producer:
                     request_timeout_ms=10_000,
                 )
                 try:
-                    async with asyncio.timeout(self._timeout):
-                        await producer.start()
-                except (KafkaError, OSError, TimeoutError) as error:
-                    await _quietly_stop(producer)
-                    raise Transient(f"kafka: {type(error).__name__}") from error
+                    await producer.start()
+                except BaseException:
+                    await asyncio.shield(_abort(producer))
+                    raise
                 self._producer = producer
             return self._producer
 
-    async def _restart(self, failed: AIOKafkaProducer, reason: str) -> None:
-        metrics.producer_restarts.labels(reason).inc()
-        if self._producer is failed:
-            await self._discard()
 
-    async def _discard(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await _quietly_stop(producer)
+async def _abort(producer: AIOKafkaProducer) -> None:
+    """Ends it without a flush: who waits for it gets an error, and nothing that is queued is sent any more.
 
-
-async def _all(waits: Iterable[asyncio.Future[object]]) -> None:
-    """Waits for every acknowledgement before the first failure is raised: none is left unobserved."""
-    results = await asyncio.gather(*waits, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    `AIOKafkaProducer.stop` flushes first, and cancelled in that it leaves its sender running.
+    """
+    producer._closed = True
+    producer._message_accumulator.fail_all(ProducerClosed())
+    await producer.client.close()
+    await producer._sender.close()
 
 
-async def _quietly_stop(producer: AIOKafkaProducer) -> None:
-    with contextlib.suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(3):
-            await producer.stop()
+def _size(record: Outgoing) -> int:
+    """No less than the broker counts for it."""
+    headers = sum(len(name) * 4 + len(value) for name, value in record.headers)
+    return _OVERHEAD_BYTES + len(record.key) + len(record.value) + headers + 16 * len(record.headers)
+
+
+def _most_bytes(topic: str) -> int:
+    return BY_NAME[topic].max_bytes if topic in BY_NAME else MAX_RECORD_BYTES
 
 
 async def ensure_topics(

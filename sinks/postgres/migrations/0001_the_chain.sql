@@ -78,7 +78,8 @@ CREATE TABLE handles (
 );
 COMMENT ON COLUMN handles.evidence IS 'The message that made the link.';
 CREATE UNIQUE INDEX handles_verified ON handles (workspace, kind, value) WHERE state = 'verified';
-CREATE INDEX handles_of_customer ON handles (workspace, customer_id);
+-- Not led by the workspace: on a table without statistics the planner would take it for the look-up by handle.
+CREATE INDEX handles_of_customer ON handles (customer_id, workspace);
 
 CREATE TABLE identity_events (
     workspace uuid NOT NULL,

@@ -1,11 +1,18 @@
 -- name: holders
--- Who holds these handles, as root customers. Verified first; of several claimants the earliest.
-SELECT DISTINCT ON (h.workspace, h.kind, h.value, h.state)
-       h.workspace, h.kind, h.value, h.state, coalesce(c.merged_into, c.customer_id)
+-- Who holds these handles, as root customers. Verified first; of several claimants the earliest. OFFSET 0 keeps the
+-- look-ups apart: one by index for each handle, whatever a plan made for a small table would prefer.
+SELECT wanted.workspace, wanted.kind, wanted.value, held.state, held.customer
 FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[]) AS wanted(workspace, kind, value)
-JOIN handles h ON h.workspace = wanted.workspace AND h.kind = wanted.kind AND h.value = wanted.value
-JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
-ORDER BY h.workspace, h.kind, h.value, h.state, h.since, h.customer_id
+CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (h.state) h.state, root.customer
+    FROM handles h
+    CROSS JOIN LATERAL (
+        SELECT coalesce(c.merged_into, c.customer_id) AS customer FROM customers c
+        WHERE c.workspace = h.workspace AND c.customer_id = h.customer_id OFFSET 0
+    ) AS root
+    WHERE h.workspace = wanted.workspace AND h.kind = wanted.kind AND h.value = wanted.value
+    ORDER BY h.state, h.since, h.customer_id OFFSET 0
+) AS held
 
 -- name: insert_customers
 -- Founding is deterministic: whoever comes second finds the same row.
