@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ _MAX_REQUEST_BYTES = max(topic.max_bytes for topic in TOPICS)
 # Of a batch of one record: its 61 bytes, and the lengths, offsets and time of the record.
 _OVERHEAD_BYTES = 100
 
-_FLUSH_SECONDS = 3
+_LEAVE_SECONDS = 3
+_STALLED_SECONDS = 30
 
 Offsets = dict[tuple[str, int], int]
 """(topic, partition) -> offset."""
@@ -60,7 +62,7 @@ class Producer:
         producer, self._producer = self._producer, None
         if producer is not None:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(_FLUSH_SECONDS):
+                async with asyncio.timeout(_LEAVE_SECONDS):
                     await producer.flush()
             await _abort(producer)
 
@@ -133,8 +135,13 @@ async def _abort(producer: AIOKafkaProducer) -> None:
     """
     producer._closed = True
     producer._message_accumulator.fail_all(ProducerClosed())
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()
+    # What the sender has on its way ends with the connections.
     await producer.client.close()
-    await producer._sender.close()
+    if sender is not None:
+        await asyncio.wait([sender], timeout=_LEAVE_SECONDS)
 
 
 def _size(record: Outgoing) -> int:
@@ -210,18 +217,25 @@ async def committed_offsets(bootstrap: str, group: str, topics: Sequence[Topic])
 async def read_range(
     bootstrap: str, topic: str, partition: int, start: int, end: int
 ) -> AsyncIterator[Record]:
-    """The records of a partition with start <= offset < end that are still there, without joining any group."""
+    """The records of a partition with start <= offset < end that are still there, without joining any group.
+
+    Raises `Transient` when the broker stops answering on the way."""
     if start >= end:
         return
     async with _consumer(bootstrap) as consumer:
         at = TopicPartition(topic, partition)
         consumer.assign([at])
         consumer.seek(at, max(start, (await consumer.beginning_offsets([at]))[at]))
+        moved = time.monotonic()
         while await consumer.position(at) < end:
             found = await consumer.getmany(timeout_ms=500, max_records=1000)
             for raw in found.get(at, ()):
                 if raw.offset < end:
                     yield record_of(raw)
+            if found:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > _STALLED_SECONDS:
+                raise Transient(f"kafka: nothing more of {topic} {partition}")
 
 
 async def tail(
