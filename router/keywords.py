@@ -88,8 +88,13 @@ class Keywords:
 
 def _spaced(text: str) -> str:
     """Folded tokens with one space around each: the edges of words are then plain spaces."""
-    apart = _APART.sub(r" \g<0> ", fold(text))
+    # A function, for a template is expanded anew for every match.
+    apart = _APART.sub(_between_spaces, fold(text))
     return f" {' '.join(apart.split())} "
+
+
+def _between_spaces(found: re.Match[str]) -> str:
+    return f" {found[0]} "
 
 
 def _pattern(keyword: str) -> str | None:

@@ -6,6 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from runtime.process import collect_rarely
 from tests.bench import door, hosts, latency, pipeline, scaling
 from tests.bench.report import Report
 from tests.bench.workers import System
@@ -33,6 +34,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short runs: shows that it works, not how fast")
     arguments = parser.parse_args()
     report = Report(arguments.only)
+    # The load stands for a door, which is a process of this kind.
+    collect_rarely()
     with (
         tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as folder,
         Chain(Path(folder), processes=()) as chain,
