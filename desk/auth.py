@@ -86,9 +86,14 @@ class Authenticator:
 
 async def create_key(database: Database, workspace: UUID, agent: str, role: Role) -> str:
     """A new key `fd_<keyid>_<secret>`. It cannot be shown again: only the hash of its secret is stored."""
-    key_id, secret = secrets.token_hex(8), secrets.token_hex(_SECRET_BYTES)
-    await KeyStore(database).add(key_id, StoredKey(workspace, agent, role, _hash(secret)))
-    return f"{_PREFIX}_{key_id}_{secret}"
+    public, secret = secrets.token_hex(8), secrets.token_hex(_SECRET_BYTES)
+    await KeyStore(database).add(public, StoredKey(workspace, agent, role, _hash(secret)))
+    return f"{_PREFIX}_{public}_{secret}"
+
+
+def key_id(key: str) -> str:
+    """The part of a key that may be shown, and that revokes it."""
+    return key.split("_")[1]
 
 
 def _parse(authorization: str | None) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from contracts.errors import FrontdeskError, Transient
-from frontdesk.commands import audit, config, deadletters, ingestion, routing, system, tickets
+from frontdesk.commands import audit, config, deadletters, ingestion, keys, routing, system, tickets
 from frontdesk.console import errors
 from frontdesk.up import UpError
 from runtime.settings import SettingsError
@@ -30,6 +30,7 @@ for module in (system, ingestion, routing, tickets):
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

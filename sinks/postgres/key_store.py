@@ -18,6 +18,15 @@ class StoredKey(NamedTuple):
     secret_sha256: bytes
 
 
+class ListedKey(NamedTuple):
+    """What may be shown of a key. `revoked_at` is null while it is in force."""
+
+    key_id: str
+    agent: str
+    role: str
+    revoked_at: datetime | None
+
+
 class KeyStore:
     """Keys of the workspaces that a process serves."""
 
@@ -40,3 +49,8 @@ class KeyStore:
         """True if there was such a key."""
         parameters = {"workspace": workspace, "key_id": key_id, "now": now}
         return bool(await self._database.fetch([workspace], queries("keys")["revoke_key"], parameters))
+
+    async def listed(self, workspace: UUID) -> list[ListedKey]:
+        """Every key, those in force first."""
+        rows = await self._database.fetch([workspace], queries("keys")["list_keys"], {"workspace": workspace})
+        return [ListedKey(*row) for row in rows]

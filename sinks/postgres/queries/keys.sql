@@ -14,3 +14,10 @@ WHERE k.workspace = ANY(%(workspaces)s::uuid[]) AND k.key_id = %(key_id)s AND k.
 UPDATE api_keys k SET revoked_at = %(now)s
 WHERE k.workspace = %(workspace)s AND k.key_id = %(key_id)s AND k.revoked_at IS NULL
 RETURNING k.key_id
+
+-- name: list_keys
+-- For people: in a stable order, the ones in force first.
+SELECT k.key_id, k.agent, k.role, k.revoked_at
+FROM api_keys k
+WHERE k.workspace = %(workspace)s
+ORDER BY k.revoked_at IS NOT NULL, k.agent, k.key_id
