@@ -35,9 +35,13 @@ async def standing(consumer: AIOKafkaConsumer) -> Standing | None:
     """As the broker knows it; None while it does not answer, or the assignment changes."""
     try:
         async with asyncio.timeout(5):
+            # aiokafka does not join again after a refusal (by a group that still has members of another protocol, say)
+            # until somebody has taken note of it, and Faust does so only once it has partitions.
+            consumer._coordinator.check_errors()
             ends = await consumer.end_offsets(consumer.assignment())
             return {(tp.topic, tp.partition): (await consumer.position(tp), end) for tp, end in ends.items()}
-    except (KafkaError, TimeoutError):
+    except (KafkaError, TimeoutError) as error:
+        log.warning("no standing", error=type(error).__name__)
         return None
 
 

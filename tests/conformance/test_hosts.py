@@ -10,7 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from contracts.topics import DEAD_LETTERS
 from frontdesk.embedded import EmbeddedKafka
@@ -178,6 +179,29 @@ async def test_a_static_member_goes_on_where_it_was_killed(make: Callable[..., R
         member.send_signal(end)
         assert await asyncio.wait_for(member.wait(), 15) == (0 if end == signal.SIGTERM else -end)
     assert await rig.committed() == await rig.ends()
+
+
+async def test_a_group_that_refuses_is_joined_when_it_lets_us_in(
+    make: Callable[..., Rig], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Members of another protocol are there until their session ends: as after a change of the host."""
+    rig = make()
+    await rig.create()
+    await rig.feed([Note(number=n) for n in range(20)])
+    topic = rig.stage.sources[0].name
+    other = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=rig.kafka,
+        group_id=rig.name,
+        enable_auto_commit=False,
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+    )
+    await other.start()
+    async with rig.running():
+        await eventually(lambda: "InconsistentGroupProtocolError" in caplog.text)
+        assert rig.numbers() == []
+        await other.stop()
+        await eventually(lambda: len(rig.numbers()) == 20)
 
 
 async def test_a_broker_that_is_away_is_waited_for(make: Callable[..., Rig], tmp_path: Path) -> None:
