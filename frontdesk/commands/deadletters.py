@@ -54,7 +54,7 @@ def list_(
 def show(letter: Id, json: Json = False) -> None:
     """One dead letter with its raw bytes (base64)."""
     found = _shown(_with(lambda store, _: store.show(letter)))
-    console.write_json(found) if json else console.output.print_json(data=found, default=str)
+    console.write_json(found) if json else console.write_indented(found)
 
 
 @app.command()

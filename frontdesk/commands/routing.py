@@ -114,7 +114,7 @@ def explain(
     """Why a ticket is where it is: its decision records, oldest first."""
     for row in asyncio.run(_decisions(named)):
         row["record"] = msgspec.json.decode(row["record"])
-        console.write_json(row) if json else console.output.print_json(data=row, default=str)
+        console.write_json(row) if json else console.write_indented(row)
 
 
 async def _decisions(named: str) -> Sequence[dict[str, Any]]:

@@ -68,7 +68,7 @@ def customer(
 ) -> None:
     """A customer: handles with their proofs, and tickets."""
     found = asyncio.run(_customer(named))
-    console.write_json(found) if json else console.output.print_json(data=found, default=str)
+    console.write_json(found) if json else console.write_indented(found)
 
 
 async def _customer(named: str) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def trace(
 ) -> None:
     """Follows a message to its ticket: record, customer, decision, trail."""
     found = asyncio.run(_trace(named, wait))
-    console.write_json(found) if json else console.output.print_json(data=found, default=str)
+    console.write_json(found) if json else console.write_indented(found)
 
 
 async def _trace(named: str, wait: float) -> dict[str, Any]:
