@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.panel import Panel
 
 from contracts.ids import workspace_id
 from contracts.workspace import Workspace
@@ -96,13 +95,15 @@ def show(console: Console, where: dict[str, Any], file: Path) -> None:
         '"message":"The size is wrong, I want to exchange it."}\''
     )
     follow = f"FRONTDESK_DATA={where['data']} .venv/bin/frontdesk trace RECEIPT"
-    lines = [
-        f"contact form   {where['form']}",
-        f"desk           {where['desk']}/tickets  (key in {file})",
-        f"metrics        {where['metrics'][0]} …",
-        f"data           {where['data']}",
-    ]
-    console.print(Panel("\n".join(lines), title="Frontdesk is up", expand=False))
+    console.print("Frontdesk is up", style="bold")
+    for name, place in (
+        ("contact form", where["form"]),
+        ("desk", f"{where['desk']}/tickets (Authorization: Bearer, and api_key of the file below)"),
+        ("metrics", " ".join(where["metrics"])),
+        ("data", where["data"]),
+        ("for scripts", file),
+    ):
+        console.print(f"{name:<14}{place}", soft_wrap=True, markup=False, highlight=False)
     console.print("send a message:", style="bold")
     console.print(send, soft_wrap=True, markup=False, highlight=False)
     console.print("follow it to its ticket (with the receipt it answers):", style="bold")

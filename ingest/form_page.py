@@ -15,6 +15,7 @@ body{max-width:34rem;margin:2rem auto;padding:0 1rem}
 label,fieldset{display:block;margin:0 0 1rem}
 input,select,textarea{display:block;width:100%;box-sizing:border-box;padding:.6rem;font:inherit;border:1px solid #888;border-radius:.4rem}
 button{padding:.7rem 1.4rem;font:inherit;border:0;border-radius:.4rem;background:#1d4ed8;color:#fff;cursor:pointer}
+strong{white-space:nowrap}
 :focus-visible{outline:3px solid #f59e0b;outline-offset:2px}
 .extra{position:absolute;left:-10000px}
 """
