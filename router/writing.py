@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from contracts import ids
 from contracts.base import encode
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
-from contracts.ticket import Cause, TicketEvent
+from contracts.ticket import Cause
 from router.deadlines import starts_at
 from router.facts import Plan
-from sinks.audit import entry_hash
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket
-from sinks.postgres.ticket_store import (
-    AuditRow,
-    DecisionRow,
-    DuplicateRow,
-    MessageRow,
-    OutboxRow,
-    Writes,
-)
+from sinks.postgres.ticket_store import DecisionRow, DuplicateRow, MessageRow, Writes
+from sinks.postgres.ticket_trail import add_change
 
 ACTOR = "router"
 
@@ -65,61 +56,30 @@ def add_duplicate(writes: Writes, resolved: ResolvedMessage, now: datetime) -> N
     writes.duplicates.append(DuplicateRow(at.topic, at.partition, at.offset, resolved.message_id, now))
 
 
-def add_plan(writes: Writes, plan: Plan, version: int, before: bytes, rule_set: str, now: datetime) -> bytes:
-    """Ticket, decision, trail and event of one plan. `before` is the audit head so far; returns the new one."""
-    ticket, message = plan.ticket, plan.placement.message
+def add_plan(writes: Writes, plan: Plan, before: StoredTicket | None, rule_set: str, now: datetime) -> None:
+    """Ticket, decision, trail and event of one plan. `before`: the ticket as it was, None for a new one."""
+    ticket, message, placement = plan.ticket, plan.placement.message, plan.placement
     key = (ticket.workspace, ticket.id)
-    detail = encode({"message": message.message_id, "decision": message.message_id, "agent": ticket.agent})
-    change = plan.placement.change
-    head = entry_hash(before, ticket.id, version, now, ACTOR, change, detail)
-    pulled = writes.tickets[key].pulled if key in writes.tickets else False
-    writes.tickets[key] = StoredTicket(ticket, version, pulled, head)
-    writes.refs |= {(ticket.workspace, kind, value, ticket.id) for kind, value in plan.placement.refs}
-    writes.participants |= {(*key, kind, value) for kind, value in plan.placement.participants}
+    cause = Cause(
+        actor=ACTOR,
+        message_id=message.message_id,
+        rule_set=rule_set,
+        decision=plan.record,
+        trace=message.trace,
+    )
+    detail = {"message": message.message_id, "decision": message.message_id, "agent": ticket.agent}
+    pulled = before.pulled if before else False
+    add_change(writes, before, ticket, placement.change, cause, detail, now, pulled)
+    writes.refs |= {(ticket.workspace, kind, value, ticket.id) for kind, value in placement.refs}
+    writes.participants |= {(*key, kind, value) for kind, value in placement.participants}
     record = encode(plan.record).decode()
     writes.decisions.append(
         DecisionRow(ticket.workspace, message.message_id, ticket.id, rule_set, now, record)
     )
-    writes.audit.append(AuditRow(*key, version, now, ACTOR, change, detail.decode(), head))
-    writes.outbox.append(_event(plan, version, rule_set, now))
     if plan.rotation:
         writes.rotations[plan.rotation[0]] = plan.rotation[1]
-    if plan.placement.opens and ticket.agent:
+    if placement.opens and ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now
-    return head
-
-
-def _event(plan: Plan, version: int, rule_set: str, now: datetime) -> OutboxRow:
-    ticket, message = plan.ticket, plan.placement.message
-    event = TicketEvent(
-        event_id=ids.ticket_event_id(ticket.id, version),
-        ticket_id=ticket.id,
-        workspace=ticket.workspace,
-        number=ticket.number,
-        version=version,
-        change=plan.placement.change,
-        ticket=ticket,
-        cause=Cause(
-            actor=ACTOR,
-            message_id=message.message_id,
-            rule_set=rule_set,
-            decision=plan.record,
-            trace=message.trace,
-        ),
-        occurred_at=now,
-    )
-    change = plan.placement.change
-    return OutboxRow(
-        event.event_id,
-        "ticket",
-        ticket.id,
-        change,
-        encode(event),
-        ticket.workspace,
-        message.trace,
-        shard_of(ticket.id),
-        now,
-    )
 
 
 def is_same_record(resolved: ResolvedMessage, topic: str, partition: int, offset: int) -> bool:

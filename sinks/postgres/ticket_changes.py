@@ -10,16 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.base import encode
 from contracts.errors import Refused
-from contracts.ids import ticket_event_id
-from contracts.ticket import Cause, Change, Ticket, TicketEvent
+from contracts.ticket import Cause, Change, Ticket
 from runtime.postgres import Connection
-from sinks.audit import entry_hash
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket, replace, stored_tickets
 from sinks.postgres.sql import queries
-from sinks.postgres.ticket_store import AuditRow, OutboxRow, Writes, lock_agents, lock_tickets
+from sinks.postgres.ticket_store import Writes, lock_agents, lock_tickets
+from sinks.postgres.ticket_trail import add_change
 from sinks.postgres.ticket_writes import write
 
 
@@ -125,31 +122,8 @@ async def _write(
     detail: dict[str, Any],
     now: datetime,
 ) -> StoredTicket:
-    ticket, version = replace(ticket, updated_at=now), stored.version + 1
-    audited = encode(detail)
-    head = entry_hash(stored.audit_head, ticket.id, version, now, actor, change, audited)
-    event = TicketEvent(
-        event_id=ticket_event_id(ticket.id, version),
-        ticket_id=ticket.id,
-        workspace=ticket.workspace,
-        number=ticket.number,
-        version=version,
-        change=change,
-        ticket=ticket,
-        cause=Cause(actor=actor),
-        occurred_at=now,
-    )
-    shard, key = shard_of(ticket.id), (ticket.workspace, ticket.id)
-    changed = StoredTicket(ticket, version, pulled, head)
-    writes = Writes(
-        tickets={key: changed},
-        audit=[AuditRow(*key, version, now, actor, change, audited.decode(), head)],
-        outbox=[
-            OutboxRow(
-                event.event_id, "ticket", ticket.id, change, encode(event), ticket.workspace, None, shard, now
-            )
-        ],
-    )
+    writes, ticket = Writes(), replace(ticket, updated_at=now)
+    changed = add_change(writes, stored, ticket, change, Cause(actor=actor), detail, now, pulled)
     if ticket.agent and ticket.agent != stored.ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now
     await write(connection, writes)

@@ -1,0 +1,164 @@
+"""One batch of messages, from locks to what is written. Facts are read once; each decision moves them on for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from contracts.inbound import InboundMessage
+from contracts.resolved import ResolvedMessage
+from router import writing
+from router.deadlines import starts_at
+from router.decide import assign, carried, place, rotation_key
+from router.facts import Facts, Placement, Plan, Staff, TicketFacts, refs_of
+from router.ruleset import RuleSet
+from runtime.postgres import Connection
+from runtime.stage import Drop, Outcome, Reject
+from sinks.postgres import ticket_store
+from sinks.postgres.rows import StoredTicket
+from sinks.postgres.ticket_store import Key, StoredAt, Writes
+
+NumberSource = Callable[[UUID], int]
+"""The next ticket number of a workspace."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One delivery on its way through the batch. `outcome` is set as soon as it is known."""
+
+    resolved: ResolvedMessage
+    message: InboundMessage
+    rules: RuleSet
+    outcome: Outcome | None = None
+    placement: Placement | None = None
+    plan: Plan | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.message.workspace, self.message.message_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tickets:
+    """The tickets that the batch's messages name, locked."""
+
+    rows: dict[Key, StoredTicket]
+    newest: dict[Key, datetime]
+    """When the newest message of each happened."""
+    facts: Facts
+
+
+async def decide(
+    connection: Connection, items: Sequence[Item], number: NumberSource, now: datetime
+) -> Writes:
+    """What the batch writes. Locks in the order that every writer keeps: customers, tickets, rotations, agents."""
+    writes = Writes()
+    fresh = await _fresh(connection, items, writes, now)
+    routed = [item for item in fresh if item.message.kind == "message"]
+    tickets = await _tickets(connection, routed)
+    for item in routed:
+        placement = place(item.resolved, item.message, tickets.facts, item.rules, now)
+        item.placement = _numbered(placement, number)
+        tickets.facts.after(item.placement)
+    staff = await _staff(connection, routed)
+    _assign(routed, staff, tickets, writes, now)
+    for item in fresh:
+        writing.add_message(writes, item.resolved, item.message, item.plan, _is_late(item, tickets))
+    return writes
+
+
+async def _fresh(connection: Connection, items: Sequence[Item], writes: Writes, now: datetime) -> list[Item]:
+    """Those that are not stored yet. Two workers that hold the same message wait for each other at its customer."""
+    customers = [(item.message.workspace, item.resolved.customer.id) for item in items]
+    await ticket_store.lock_customers(connection, customers)
+    known = await ticket_store.stored(connection, [item.key for item in items])
+    return [item for item in items if _is_new(item, known, writes, now)]
+
+
+def _is_new(item: Item, known: dict[Key, StoredAt], writes: Writes, now: datetime) -> bool:
+    """Settles records of messages that are stored already, or come twice in this batch."""
+    at = item.resolved.position
+    body = item.message.raw.sha256 if item.message.raw else None
+    before = known.get(item.key)
+    if before is None:
+        known[item.key] = StoredAt(at.topic, at.partition, at.offset, body)
+        return True
+    if writing.is_same_record(item.resolved, *before[:3]):
+        item.outcome = Drop("stored_already")
+    elif before.body_sha256 != body and item.message.channel != "email":
+        # A mail's id covers its body; for others a known id with other content is a forgery or a fault.
+        item.outcome = Reject("id_reuse", "the same id was stored with other content")
+    else:
+        writing.add_duplicate(writes, item.resolved, now)
+        item.outcome = Drop("duplicate")
+    return False
+
+
+async def _tickets(connection: Connection, routed: Sequence[Item]) -> _Tickets:
+    refs = {(item.message.workspace, *ref) for item in routed for ref in refs_of(item.message)}
+    by_ref = await ticket_store.tickets_by_ref(connection, refs)
+    wanted = [(ref[0], ticket) for ref, tickets in by_ref.items() for ticket in tickets]
+    rows = await ticket_store.lock_tickets(connection, wanted)
+    people = await ticket_store.participants(connection, wanted)
+    newest = await ticket_store.newest_messages(connection, wanted)
+    facts = {
+        key[1]: TicketFacts(row.ticket, row.version, people.get(key, frozenset()))
+        for key, row in rows.items()
+    }
+    return _Tickets(rows, newest, Facts(facts, by_ref))
+
+
+async def _staff(connection: Connection, routed: Sequence[Item]) -> Staff:
+    """Rotations and agents, locked last; load is counted after the lock."""
+    opening = [(item.rules, _placement(item)) for item in routed if _placement(item).opens]
+    rotating = [
+        rotation_key(placement, rules)
+        for rules, placement in opening
+        if rules.method(placement.ticket.department, placement.ticket.category) == "round_robin"
+    ]
+    loaded = [
+        (placement.ticket.workspace, agent)
+        for rules, placement in opening
+        if rules.method(placement.ticket.department, placement.ticket.category) == "least_open"
+        for agent in rules.members(placement.ticket.department, placement.ticket.category)
+    ]
+    rotations = await ticket_store.lock_rotations(connection, rotating)
+    stamps = await ticket_store.lock_agents(connection, loaded)
+    counts = await ticket_store.open_counts(connection, loaded)
+    return Staff(counts, {key: at for key, at in stamps.items() if at}, rotations)
+
+
+def _assign(routed: Sequence[Item], staff: Staff, tickets: _Tickets, writes: Writes, now: datetime) -> None:
+    """Finds somebody for each placement, in order, and collects what it writes."""
+    latest: dict[UUID, Plan] = {}
+    for item in routed:
+        plan = carried(assign(_placement(item), staff, item.rules), latest)
+        staff.after(plan, now)
+        latest[plan.ticket.id] = item.plan = plan
+        key = (plan.ticket.workspace, plan.ticket.id)
+        before = writes.tickets.get(key, tickets.rows.get(key))
+        writing.add_plan(writes, plan, before, item.rules.version, now)
+
+
+def _is_late(item: Item, tickets: _Tickets) -> bool:
+    """Whether a newer message of its ticket was there before it."""
+    if item.plan is None:
+        return False
+    newest = tickets.newest.get((item.message.workspace, item.plan.ticket.id))
+    return newest is not None and starts_at(item.message) < newest
+
+
+def _placement(item: Item) -> Placement:
+    assert item.placement is not None
+    return item.placement
+
+
+def _numbered(placement: Placement, number: NumberSource) -> Placement:
+    if not placement.opens:
+        return placement
+    ticket = msgspec.structs.replace(placement.ticket, number=number(placement.ticket.workspace))
+    return replace(placement, ticket=ticket)

@@ -1,0 +1,60 @@
+"""A change of a ticket is three rows: the snapshot after it, an entry in the trail, and an event for the topic."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from contracts.base import encode
+from contracts.ids import ticket_event_id
+from contracts.ticket import Cause, Change, Ticket, TicketEvent
+from sinks.audit import GENESIS, entry_hash
+from sinks.postgres.outbox import shard_of
+from sinks.postgres.rows import StoredTicket
+from sinks.postgres.ticket_store import AuditRow, OutboxRow, Writes
+
+
+def add_change(
+    writes: Writes,
+    before: StoredTicket | None,
+    ticket: Ticket,
+    change: Change,
+    cause: Cause,
+    detail: dict[str, Any],
+    now: datetime,
+    pulled: bool = False,
+) -> StoredTicket:
+    """Adds all three and returns the ticket as it is then stored. `before`: as it was, None for a new one; `pulled`:
+    whether its agent took it by pulling."""
+    version = before.version + 1 if before else 1
+    audited = encode(detail)
+    head = before.audit_head if before else GENESIS
+    head = entry_hash(head, ticket.id, version, now, cause.actor, change, audited)
+    key = (ticket.workspace, ticket.id)
+    event = TicketEvent(
+        event_id=ticket_event_id(ticket.id, version),
+        ticket_id=ticket.id,
+        workspace=ticket.workspace,
+        number=ticket.number,
+        version=version,
+        change=change,
+        ticket=ticket,
+        cause=cause,
+        occurred_at=now,
+    )
+    writes.tickets[key] = StoredTicket(ticket, version, pulled, head)
+    writes.audit.append(AuditRow(*key, version, now, cause.actor, change, audited.decode(), head))
+    writes.outbox.append(
+        OutboxRow(
+            event.event_id,
+            "ticket",
+            ticket.id,
+            change,
+            encode(event),
+            ticket.workspace,
+            cause.trace,
+            shard_of(ticket.id),
+            now,
+        )
+    )
+    return writes.tickets[key]
