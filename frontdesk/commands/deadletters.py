@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -30,16 +30,21 @@ app = typer.Typer(
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 Id = Annotated[UUID, typer.Argument(help="as `dlq list` shows it")]
+Ids = Annotated[list[UUID], typer.Argument(help="as `dlq list` shows them")]
+State = Literal["waiting", "retried", "dropped"]
+StageName = Literal["ingest", "identity", "router", "sinks"]
 
 
 @app.command("list")
 def list_(
-    state: Annotated[str, typer.Option(help="waiting, retried, dropped")] = "waiting",
-    stage: Annotated[str | None, typer.Option(help="ingest, identity, router, sinks")] = None,
+    state: Annotated[State, typer.Option(help="what was done with it")] = "waiting",
+    stage: Annotated[StageName | None, typer.Option(help="where it failed")] = None,
+    reason: Annotated[str | None, typer.Option(help="why, as the list shows it")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="most to list")] = 1000,
     json: Json = False,
 ) -> None:
     """What waits for somebody, oldest first."""
-    letters = _with(lambda store, _: store.find(state=state, stage=stage))
+    letters = _with(lambda store, _: store.find(state=state, stage=stage, reason=reason, limit=limit))
     if json:
         for letter in letters:
             console.write_json(_shown(letter))
@@ -58,21 +63,21 @@ def show(letter: Id, json: Json = False) -> None:
 
 
 @app.command()
-def retry(letter: Id) -> None:
-    """Sends it through the pipeline again, as a new record."""
-    _with(lambda store, settings: _retry(store, settings, letter))
-    console.output.print("sent again")
+def retry(letters: Ids) -> None:
+    """Sends them through the pipeline again, as new records. Stops at the first that does not wait any more."""
+    _with(lambda store, settings: _retry(store, settings, letters))
+    console.output.print(f"sent again: {len(letters)}")
 
 
 @app.command()
-def drop(letter: Id) -> None:
-    """Gives it up: it counts as suppressed, with your name."""
-    _with(lambda store, _: store.drop(letter, getpass.getuser()))
-    console.output.print("dropped")
+def drop(letters: Ids) -> None:
+    """Gives them up: they count as suppressed, with your name. Stops at the first that does not wait any more."""
+    _with(lambda store, _: _drop(store, letters))
+    console.output.print(f"dropped: {len(letters)}")
 
 
 @app.command()
-def resume(stage: str, topic: str, partition: int) -> None:
+def resume(stage: StageName, topic: str, partition: int) -> None:
     """Closes a fuse: the partition goes on within seconds."""
     closed = _with(lambda store, _: store.resume(stage, topic, partition))
     if not closed:
@@ -80,7 +85,12 @@ def resume(stage: str, topic: str, partition: int) -> None:
     console.output.print("closed")
 
 
-async def _retry(store: DeadLetters, settings: Settings, letter: UUID) -> None:
+async def _drop(store: DeadLetters, letters: Sequence[UUID]) -> None:
+    for letter in letters:
+        await store.drop(letter, getpass.getuser())
+
+
+async def _retry(store: DeadLetters, settings: Settings, letters: Sequence[UUID]) -> None:
     producer, archive = Producer(settings.kafka), Archive(settings.archive)
     clock = Clock(settings.clock)
     intake = Intake(producer, archive, None, clock)
@@ -93,7 +103,8 @@ async def _retry(store: DeadLetters, settings: Settings, letter: UUID) -> None:
         await intake.accept(channel_named(parked.channel), raw)
 
     try:
-        await store.retry(letter, getpass.getuser(), producer, take_in)
+        for letter in letters:
+            await store.retry(letter, getpass.getuser(), producer, take_in)
     finally:
         await producer.stop()
 
