@@ -64,7 +64,7 @@ def show(letter: Id, json: Json = False) -> None:
 
 @app.command()
 def retry(letters: Ids) -> None:
-    """Sends them through the pipeline again, as new records. Stops at the first that does not wait any more."""
+    """Sends them through the pipeline again, as new records. Stops at the first that cannot be sent."""
     _with(lambda store, settings: _retry(store, settings, letters))
     console.output.print(f"sent again: {len(letters)}")
 
@@ -100,7 +100,8 @@ async def _retry(store: DeadLetters, settings: Settings, letters: Sequence[UUID]
             raise Refused("not_retriable", "it does not say which account received it")
         body = await archive.get(parked.raw_ref) if parked.raw_ref else parked.raw
         raw = Raw(body=body, workspace=parked.workspace, account=parked.account, received_at=clock.now())
-        await intake.accept(channel_named(parked.channel), raw)
+        if (await intake.accept(channel_named(parked.channel), raw)).outcome == "parked":
+            raise Refused("parked_again", f"{parked.dead_letter_id}: it still cannot be read, and waits on")
 
     try:
         for letter in letters:
