@@ -37,6 +37,8 @@ def plan(folder: Folder) -> None:
     if current is None:
         console.output.print(f"new workspace {proposed.slug}")
         return
+    if current == proposed:
+        console.output.print("nothing would change")
     for part in Workspace.__struct_fields__:
         before, after = getattr(current, part), getattr(proposed, part)
         if before != after:
@@ -65,6 +67,7 @@ def export(folder: Annotated[Path, typer.Argument(file_okay=False)]) -> None:
     if current is None:
         raise Refused("no_configuration", f"workspace {slug!r} has none in force")
     export_folder(current, folder)
+    console.output.print(f"exported {version(current)}")
 
 
 async def _apply(proposed: Workspace, by: str) -> None:

@@ -58,9 +58,16 @@ def deadline(
     if json:
         console.write_json(result)
         return
-    console.output.print(f"due {result.due_at.astimezone(start.tzinfo).isoformat()}", highlight=False)
+    console.output.print(f"due {_shown(result.due_at, start)}", highlight=False)
     for segment in result.segments:
-        console.output.print(f"  {segment.start.isoformat()} … {segment.end.isoformat()}", highlight=False)
+        console.output.print(
+            f"  {_shown(segment.start, start)} … {_shown(segment.end, start)}", highlight=False
+        )
+
+
+def _shown(instant: datetime, start: datetime) -> str:
+    """In the time zone that the question was asked in."""
+    return instant.astimezone(start.tzinfo).isoformat()
 
 
 def decide(

@@ -48,11 +48,13 @@ def migrate() -> None:
     settings = console.settings()
     for step in apply_migrations(settings.postgres_owner):
         console.output.print(f"applied {step}")
+    console.output.print("the schema is up to date")
     least = 1 if settings.allow_less_replication else settings.replication
     insync = 1 if settings.allow_less_replication else settings.min_insync
     asyncio.run(
         ensure_topics(settings.kafka, partitions=settings.partitions, replication=least, min_insync=insync)
     )
+    console.output.print("every topic is there")
 
 
 def topics(json: Annotated[bool, typer.Option("--json", help="one a line")] = False) -> None:
