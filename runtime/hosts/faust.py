@@ -108,6 +108,7 @@ class FaustHost:
             self._stage.name,
             lambda: self._progress.fused,
             self._drained,
+            settings.fetch_wait_ms,
             broker=[URL(f"kafka://{server}") for server in settings.kafka.split(",")],
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=settings.instance or None,

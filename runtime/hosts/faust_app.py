@@ -24,7 +24,7 @@ from faust.types import TP, Message
 from mode.threads import WorkerThread
 
 from runtime import metrics
-from runtime.hosts.progress import Standing, pause_fused, standing
+from runtime.hosts.progress import FETCH_BYTES, Standing, pause_fused, standing
 from runtime.incidents import PartitionKey
 
 _YIELD_EVERY = 100
@@ -35,17 +35,20 @@ log = structlog.get_logger(__name__)
 
 
 class App(faust.App):  # type: ignore[misc]
-    """`fused`: partitions not to be fetched. `drained`: returns when nothing of the last assignment is at work."""
+    """`fused`: partitions not to be fetched. `drained`: returns when nothing of the last assignment is at work.
+    `fetch_wait_ms`: as in the settings."""
 
     def __init__(
         self,
         name: str,
         fused: Callable[[], set[PartitionKey]],
         drained: Callable[[], Awaitable[None]],
+        fetch_wait_ms: int,
         **options: Any,
     ) -> None:
         self.fused = fused
         self.drained = drained
+        self.fetch_wait_ms = fetch_wait_ms
         super().__init__(
             name,
             web_enabled=False,
@@ -113,6 +116,12 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         with contextlib.suppress(asyncio.CancelledError, KafkaError, TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await super().on_thread_stop()
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        """Faust has no settings for these two."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_BYTES, self.app.fetch_wait_ms
+        return consumer
 
     async def _fetch_records(self, consumer: AIOKafkaConsumer, *args: Any, **limits: Any) -> Any:
         pause_fused(consumer, self.app.fused())

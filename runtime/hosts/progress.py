@@ -22,6 +22,8 @@ from runtime.stage import Record
 
 METADATA_MS = 30_000
 """How soon a topic or partition is found that was made after the subscription."""
+FETCH_BYTES = 64 << 10
+"""The broker answers a fetch when it has as much, or `fetch_wait_ms` after it was asked."""
 STUCK_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 
