@@ -21,8 +21,20 @@ class Limits:
     """False: nobody sends it again when we answer 503, so the door must spool."""
 
 
+_DAY = timedelta(hours=24)
+
 LIMITS: dict[str, Limits] = {
     "email": Limits(body=35 << 20),
     "webform": Limits(body=26 << 20, text=20_000, sender_retries=False),
     "telegram": Limits(body=1 << 20, text=4096),
+    "whatsapp": Limits(body=3 << 20, text=4096, reply_window=_DAY),
+    "messenger": Limits(body=3 << 20, text=2000, reply_window=_DAY),
+    "instagram": Limits(body=3 << 20, text=1000, reply_window=_DAY),
+    "facebook_wall": Limits(body=3 << 20, text=8000),
+    "viber": Limits(body=1 << 20, text=7000),
+    # X promises no second delivery, Twilio makes none after an answer, and a telephone exchange need not know how.
+    "x": Limits(body=1 << 20, text=10_000, sender_retries=False),
+    "sms": Limits(body=1 << 20, text=1600, sender_retries=False),
+    "call": Limits(body=1 << 20, sender_retries=False),
+    "rating": Limits(body=64 << 10, sender_retries=False),
 }

@@ -37,12 +37,14 @@ HandleKind = Literal[
     "telegram_user",
     "psid",
     "igsid",
+    "facebook_user",
     "whatsapp_user",
     "viber_user",
     "x_user",
     "visitor",
 ]
-"""Every kind of handle. `phone` is also a WhatsApp `wa_id` and an SMS sender, as +E.164."""
+"""Every kind of handle. `phone` is also a WhatsApp `wa_id` and an SMS sender, as +E.164; `facebook_user` is who wrote on a
+page's wall, whose id is another than in Messenger."""
 
 HANDLE_KINDS: tuple[str, ...] = get_args(HandleKind)
 
@@ -77,6 +79,8 @@ class Recipient(Payload, frozen=True, kw_only=True):
     value: str
     role: Literal["to", "cc", "bcc", "envelope"] = "to"
     display_name: str | None = None
+    kind: HandleKind | None = None
+    """Networks: what kind of handle `value` is. So an echo says whose conversation it belongs to."""
 
 
 class Attachment(Payload, frozen=True, kw_only=True):
@@ -121,7 +125,8 @@ class InboundMessage(Payload, frozen=True, kw_only=True):
     conversation_key: str | None = None
     """Same value, same conversation at the source (a chat). Null: the channel has no conversations."""
     reply_to: tuple[str, ...] = ()
-    """Mail: every id of References and In-Reply-To, oldest first, without angle brackets."""
+    """Mail: every id of References and In-Reply-To, oldest first, without angle brackets. Networks: the provider id of the
+    message that is quoted."""
     sender: Sender = Sender()
     recipients: tuple[Recipient, ...] = ()
     subject: str | None = None

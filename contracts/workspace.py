@@ -136,6 +136,13 @@ class Account(Node, frozen=True, kw_only=True):
     """Where its messages go when nothing else decides."""
     address: str | None = None
     """Mail: the address that customers write to."""
+    number: str | None = None
+    """Networks: what the provider calls this account in its calls: phone number id, page, bot, telephone number. With one,
+    calls that hold events of several accounts are told apart. If one account of a channel has it, all must."""
+    groups: bool = False
+    """Telegram, WhatsApp: messages in groups open tickets too."""
+    sender_verified: bool = False
+    """SMS: the carriers vouch for the sender's number. Off: anybody may have forged it."""
     origins: tuple[str, ...] = ()
     """Form: web origins that may post from a page (CORS). Empty: same origin only."""
     region: str | None = None

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
@@ -29,6 +29,16 @@ SPAM_HOLD = "spam_hold"
 """The mark of a message that the intake keeps for a person to look at, instead of handing it on."""
 
 
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Served(NamedTuple):
+    """One of our accounts: the name it is configured by, and its shop."""
+
+    account: str
+    store: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Raw:
     """What a door hands to a channel: bytes as received, and what the door knows about them."""
@@ -47,25 +57,49 @@ class Raw:
     envelope_to: tuple[str, ...] = ()
     trace: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the account that the channel knows: `address`, `authserv`, `groups`."""
+    """Settings of the account that the channel knows: `address`, `authserv`, `groups`, `sender_verified`."""
+    served: Mapping[tuple[str, str], Served] = field(default_factory=dict)
+    """Channel and the provider's own name of an account -> ours: those that the same secret opens. Empty: all events are of
+    the account that was called."""
+
+
+class Unread(NamedTuple):
+    """A part of a call that no code here can read: it is parked, and does not stop its neighbours."""
+
+    reason: str
+    detail: str
+    body: bytes
 
 
 class Normalised(NamedTuple):
-    """Messages, and the bytes they refer to by `sha256:…`, which the intake archives first."""
+    """Messages, the bytes they refer to by `sha256:…`, which the intake archives first, and what could not be read."""
 
     messages: list[InboundMessage]
     blobs: dict[str, bytes]
+    unread: Sequence[Unread] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP call as received. Header names are in lower case; the body is not decoded."""
+    """An HTTP call as received. Header names are in lower case, a name that comes twice has both values joined by a comma;
+    the body is not decoded."""
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    url: str = ""
+    """The whole address as the sender called it, with its query."""
+    at: datetime = NEVER
+    """When it came, by our clock: for signatures that hold a time."""
+
+
+class Reply(NamedTuple):
+    """The body of a 200."""
+
+    body: bytes = b""
+    media_type: str = "text/plain"
 
 
 class Channel(Protocol):
@@ -92,7 +126,22 @@ class Verifies(Protocol):
 class Handshakes(Protocol):
     """A channel whose provider asks for a challenge before it calls."""
 
-    def handshake(self, query: Mapping[str, str]) -> str: ...
+    def handshake(self, query: Mapping[str, str], secrets: Sequence[str], token: str) -> Reply:
+        """The answer to the challenge. Raises `Refused` when it is not ours, or when nothing is configured."""
+
+
+@runtime_checkable
+class Replies(Protocol):
+    """A channel whose provider reads what is answered to a call."""
+
+    reply: Reply
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A channel that is known by its providers' names as well."""
+
+    providers: tuple[str, ...]
 
 
 @cache

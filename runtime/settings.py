@@ -43,6 +43,17 @@ class Bot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     poll: bool = False
 
 
+class Hook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What opens one account's webhook: the provider's secret (two while one is being replaced), and the token that Meta
+    shows when the address is registered. Without a secret the webhook is closed."""
+
+    workspace: str
+    channel: str
+    account: str
+    secrets: tuple[str, ...] = ()
+    verify_token: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of all processes. What a process does not use is ignored by it."""
 
@@ -87,6 +98,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JSON list."""
     bots: tuple[Bot, ...] = ()
     """JSON list."""
+    hooks: tuple[Hook, ...] = ()
+    """JSON list."""
+    public_url: str = ""
+    """The gateway as providers call it, without a path: some sign the address. Empty: as it listens."""
     telegram_api: str = "https://api.telegram.org"
     poll_seconds: int = 60
     """IMAP: the longest time between two looks into a folder, whether IDLE lives or not."""
@@ -111,7 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "spool"
 
 
-_JSON_FIELDS = ("mailboxes", "bots")
+_JSON_FIELDS = ("mailboxes", "bots", "hooks")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

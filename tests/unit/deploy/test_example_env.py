@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.settings import PREFIX, Settings, load
+from runtime.settings import PREFIX, Hook, Settings, load
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "deploy/config/example.env"
 LINES = dict(re.findall(rf"^#?({PREFIX}\w+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
 
 # Settings whose default is empty: the example shows what a value looks like.
-SHOWN = {"postgres", "postgres_system", "postgres_owner", "mailboxes", "bots"}
+SHOWN = {"postgres", "postgres_system", "postgres_owner", "mailboxes", "bots", "hooks"}
 
 
 def test_it_names_every_setting() -> None:
@@ -38,3 +38,4 @@ def test_its_lists_show_every_field() -> None:
         "folders",
     }
     assert msgspec.to_builtins(settings.bots[0]).keys() == {"workspace", "account", "token", "secret", "poll"}
+    assert msgspec.to_builtins(settings.hooks[0]).keys() == set(Hook.__struct_fields__)

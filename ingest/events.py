@@ -1,0 +1,151 @@
+"""Events of a network's call on their way to messages: what all channels whose calls hold JSON have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from contracts import ids
+from contracts.errors import Poison
+from contracts.inbound import InboundMessage
+from ingest.channel import Normalised, Raw, Served, Unread, raw_of
+from ingest.text import clean, one_line
+
+ID = 512
+"""Characters of the longest id that is taken: longer ones do not fit into an index."""
+FIELD = 2000
+
+_SHAPE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RecursionError)
+_MILLISECONDS = 100_000_000_000
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    """The JSON object in these bytes. Raises `Poison`."""
+    try:
+        found = msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise Poison("undecodable", type(error).__name__) from None
+    if not isinstance(found, dict):
+        raise Poison("unknown_shape", "not an object")
+    return found
+
+
+def canonical(part: Any) -> bytes:
+    """One spelling of a value: an event that is sent again, in another call or another order, is the same bytes."""
+    return msgspec.json.encode(part, order="sorted")
+
+
+class Call:
+    """One call. `take` reads part by part: what cannot be read is set aside, and the others go on."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self._messages: list[InboundMessage] = []
+        self._blobs: dict[str, bytes] = {}
+        self._unread: list[Unread] = []
+
+    def take(self, part: Any, read: Callable[[Any], Iterable[InboundMessage]]) -> None:
+        """What the reader finds in the part; nothing of it if the reader cannot go to its end."""
+        try:
+            self._messages += list(read(part))
+        except Poison as error:
+            self.set_aside(part, error.reason, error.detail)
+        except _SHAPE as error:
+            self.set_aside(part, "unknown_shape", type(error).__name__)
+
+    def set_aside(self, part: Any, reason: str, detail: str = "") -> None:
+        self._unread.append(Unread(reason, detail, canonical(part)))
+
+    def account(self, channel: str, number: str) -> Served:
+        """Our account that the provider calls so. Raises `Poison` when it is none of those that this call may be for."""
+        served = self.raw.served
+        if found := served.get((channel, number)):
+            return found
+        if any(known == channel for known, _ in served):
+            raise Poison("unknown_account", f"no {channel} account has this number")
+        return Served(self.raw.account, self.raw.store)
+
+    def event(
+        self, channel: str, account: Served, provider_id: str, event: Any, **content: Any
+    ) -> InboundMessage:
+        """A message made of one event. Its raw bytes are the event's alone, so that they are the same in any call."""
+        raw = self.raw
+        kept, blobs = raw_of(canonical(event))
+        self._blobs |= blobs
+        return InboundMessage(
+            message_id=ids.message_id(raw.workspace, channel, account.account, provider_id),
+            workspace=raw.workspace,
+            channel=channel,
+            account=account.account,
+            store=account.store,
+            provider_id=provider_id,
+            received_at=raw.received_at,
+            raw=kept,
+            trace=raw.trace,
+            **content,
+        )
+
+    def result(self) -> Normalised:
+        return Normalised(self._messages, self._blobs, self._unread)
+
+
+def ident(value: Any) -> str:
+    """An id as a string, whatever the provider makes of it this year. Raises `ValueError` for what cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError("no id")
+    found = one_line(str(value), ID + 1)
+    if not found or len(found) > ID:
+        raise ValueError("empty or too long for an id")
+    return found
+
+
+def ident_or_none(value: Any) -> str | None:
+    """The same, for an id that may be absent."""
+    return None if value is None or value == "" else ident(value)
+
+
+def words(value: Any) -> str:
+    """Text as it may be stored; empty for what is none."""
+    return clean(value) if isinstance(value, str) else ""
+
+
+def fields(given: Mapping[str, Any]) -> dict[str, str]:
+    """What else the source says: scalars as text, empty ones left out."""
+    found = {}
+    for name, value in given.items():
+        if isinstance(value, bool):
+            found[name] = "true" if value else "false"
+        elif isinstance(value, str | int | float) and (text := one_line(str(value), FIELD)):
+            found[one_line(name, 100)] = text
+    return found
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The object that may be absent."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """The list that may be absent."""
+    return value if isinstance(value, list) else []
+
+
+def when(value: Any) -> datetime | None:
+    """A provider's time: seconds, milliseconds or ISO 8601, also as text. None for what is no time, which is no reason to
+    lose a message."""
+    try:
+        if isinstance(value, str) and not value.strip().lstrip("-").isdigit():
+            return _utc(datetime.fromisoformat(value.strip()))
+        number = int(value)
+        return _utc(datetime.fromtimestamp(number / 1000 if abs(number) >= _MILLISECONDS else number, UTC))
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _utc(found: datetime) -> datetime | None:
+    found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return found if datetime(1990, 1, 1, tzinfo=UTC) < found < _LATEST else None
