@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic, NoReturn, TypeVar, cast
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -162,6 +163,7 @@ class Guard(Generic[P]):
             occurred_at=self._clock.now(),
             position=record.position,
             source=_source(record),
+            workspace=_workspace(record),
             key=record.key,
             headers={name: value.decode("utf-8", "replace") for name, value in record.headers},
             traceback_sha256=reject.detail if reject.reason == "crashed_thrice" else None,
@@ -189,6 +191,14 @@ class Guard(Generic[P]):
         except Exception as failure:
             log.error("crash not recorded", stage=self._stage.name, error=type(failure).__name__)
         self._end(EXIT_FAULT)
+
+
+def _workspace(record: Record) -> UUID | None:
+    """Every key of ours begins with it, also where the value cannot be read."""
+    try:
+        return UUID((record.key or b"").partition(b"|")[0].decode())
+    except ValueError:
+        return None
 
 
 def _source(record: Record) -> Position | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 import psycopg
 from psycopg import AsyncConnection
@@ -18,6 +20,7 @@ from psycopg.types.array import ListBinaryDumper
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from contracts.errors import Poison, Transient
+from runtime import metrics
 
 Connection = AsyncConnection[TupleRow]
 
@@ -36,6 +39,10 @@ _MAX_LIFETIME_SECONDS = 600.0
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 _RACES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
+
+
+# What the metric counts: a process has one pool for each role it works in.
+_open: WeakSet[Database] = WeakSet()
 
 
 class Database:
@@ -58,8 +65,10 @@ class Database:
     async def open(self) -> None:
         """Returns at once; the first `transaction` waits for the server."""
         await self._pool.open(wait=False)
+        _open.add(self)
 
     async def close(self) -> None:
+        _open.discard(self)
         await self._pool.close(timeout=2.0)
 
     async def __aenter__(self) -> Database:
@@ -92,15 +101,28 @@ class Database:
         async with self.transaction(workspaces) as connection:
             return await (await connection.execute(query, parameters)).fetchall()
 
-    def stats(self) -> dict[str, int]:
-        """`pool_size`, `pool_available`, `requests_waiting`: for the metrics."""
-        return self._pool.get_stats()
+    def _connections(self, state: str) -> int:
+        stats = self._pool.get_stats()
+        idle = stats.get("pool_available", 0)
+        return {
+            "idle": idle,
+            "used": stats.get("pool_size", 0) - idle,
+            "waiting": stats.get("requests_waiting", 0),
+        }[state]
 
 
 def _begin(workspaces: Iterable[UUID]) -> bytes:
     """Both in one round trip. UUIDs are hex digits and dashes: nothing to escape."""
     visible = ",".join(str(UUID(str(workspace))) for workspace in workspaces)
     return f"BEGIN; SELECT set_config('app.workspaces', '{visible}', true)".encode()
+
+
+def _count(state: str) -> int:
+    return sum(database._connections(state) for database in tuple(_open))
+
+
+for _state in ("idle", "used", "waiting"):
+    metrics.db_pool.labels(_state).set_function(partial(_count, _state))
 
 
 async def _configure(connection: Connection) -> None:

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError
 
 from runtime import metrics
 from runtime.guard import Guard
-from runtime.health import Health
-from runtime.hosts.progress import FETCH_BYTES, METADATA_MS, Progress, Standing, pause_fused, standing
+from runtime.hosts.base import DRAIN_SECONDS, KafkaHost
+from runtime.hosts.progress import FETCH_BYTES, METADATA_MS, Standing, pause_fused, standing
 from runtime.incidents import Incidents
 from runtime.kafka import record_of
 from runtime.settings import Settings
@@ -22,35 +22,24 @@ from runtime.stage import Record, Stage
 
 SESSION_MS, HEARTBEAT_MS, REBALANCE_MS = 10_000, 3_000, 30_000
 _COMMIT_SECONDS = 1.0
-_DRAIN_SECONDS = 8.0
 _LEAVE_SECONDS = 4.0
 _POLL_MS = 200
 
 log = structlog.get_logger(__name__)
 
 
-class AiokafkaHost:
+class AiokafkaHost(KafkaHost):
     """One consumer, one batch at a time over all its partitions."""
 
     def __init__(
         self, stage: Stage[Any], settings: Settings, guard: Guard[Any], incidents: Incidents
     ) -> None:
-        self._stage = stage
-        self._settings = settings
-        self._guard = guard
-        self._progress = Progress(stage.name, incidents, self._standing, lambda: guard.retrying)
+        super().__init__(stage, settings, guard, incidents)
         self._consumer: AIOKafkaConsumer | None = None
         self._done: dict[TopicPartition, int] = {}
         self._committed_at = 0.0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._stopping = asyncio.Event()
 
-    async def run(self) -> None:
-        await self._stage.start()
-        await self._guard.start()
-        await self._progress.start()
-        watcher = asyncio.create_task(self._progress.watch())
+    async def _consume(self) -> None:
         try:
             self._consumer = await self._connect()
             if self._consumer is not None:
@@ -58,22 +47,11 @@ class AiokafkaHost:
                     await self._turn(self._consumer)
                 await self._commit(self._consumer)
         finally:
-            watcher.cancel()
             if self._consumer is not None:
                 await _leave(self._consumer)
-            await self._stage.stop()
 
-    async def stop(self) -> None:
-        self._stopping.set()
-
-    def report(self, health: Health) -> None:
-        self._progress.report(health)
-
-        async def assigned() -> None:
-            if self._consumer is None:
-                raise RuntimeError("no consumer yet")
-
-        health.ready_checks[f"{self._stage.name} consumes"] = assigned
+    def _consumes(self) -> bool:
+        return self._consumer is not None
 
     async def _connect(self) -> AIOKafkaConsumer | None:
         """Waits for a broker; None if asked to stop before there was one."""
@@ -158,7 +136,7 @@ class AiokafkaHost:
         if self._consumer is None:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), _DRAIN_SECONDS)
+            await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
         await self._commit(self._consumer)
 
     def assigned(self) -> None:

@@ -22,60 +22,36 @@ from yarl import URL
 
 from runtime import metrics
 from runtime.guard import EXIT_FAULT, Guard
-from runtime.health import Health
+from runtime.hosts.base import DRAIN_SECONDS, KafkaHost
 from runtime.hosts.faust_app import App
-from runtime.hosts.progress import METADATA_MS, Progress, Standing
+from runtime.hosts.progress import METADATA_MS, Standing
 from runtime.incidents import Incidents
 from runtime.settings import Settings
 from runtime.stage import Record, Stage
 
 SESSION, HEARTBEAT, REBALANCE = 10.0, 3.0, 30.0
-_DRAIN_SECONDS = 8.0
 _STOP_SECONDS = 9.0
 
 log = structlog.get_logger(__name__)
 
 
-class FaustHost:
+class FaustHost(KafkaHost):
     """One Faust application for one stage: consumer group, worker id and agent are called like it."""
 
     def __init__(
         self, stage: Stage[Any], settings: Settings, guard: Guard[Any], incidents: Incidents
     ) -> None:
-        self._stage = stage
-        self._settings = settings
-        self._guard = guard
-        self._progress = Progress(stage.name, incidents, self._standing, lambda: guard.retrying)
+        super().__init__(stage, settings, guard, incidents)
         self._app: App | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._stopping = asyncio.Event()
 
-    async def run(self) -> None:
+    async def _consume(self) -> None:
         for name in ("faust", "mode"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        await self._stage.start()
-        await self._guard.start()
-        await self._progress.start()
-        watcher = asyncio.create_task(self._progress.watch())
-        try:
-            while not self._stopping.is_set():
-                await self._work()
-        finally:
-            watcher.cancel()
-            await self._stage.stop()
+        while not self._stopping.is_set():
+            await self._work()
 
-    async def stop(self) -> None:
-        self._stopping.set()
-
-    def report(self, health: Health) -> None:
-        self._progress.report(health)
-
-        async def assigned() -> None:
-            if self._app is None or self._app.state != "running" or self._app.rebalancing:
-                raise RuntimeError("no partitions yet")
-
-        health.ready_checks[f"{self._stage.name} consumes"] = assigned
+    def _consumes(self) -> bool:
+        return self._app is not None and self._app.state == "running" and not self._app.rebalancing
 
     async def _work(self) -> None:
         """One application's life: until asked to stop, or until Faust gave up."""
@@ -85,7 +61,7 @@ class FaustHost:
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
         with contextlib.suppress(TimeoutError):
             # Before the application stops, for it cancels its agents and commits what they acknowledged.
-            await asyncio.wait_for(self._idle.wait(), _DRAIN_SECONDS)
+            await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
         leaving = asyncio.create_task(app.stop())
         # Not `wait_for`, which waits for what it cancels: Faust's services ignore that.
         done, _ = await asyncio.wait([leaving], timeout=_STOP_SECONDS)
@@ -130,10 +106,10 @@ class FaustHost:
             value_serializer="raw",
             allow_empty=True,
         )
-        app.agent(source, name=self._stage.name, concurrency=1)(self._consume)
+        app.agent(source, name=self._stage.name, concurrency=1)(self._serve)
         return app
 
-    async def _consume(self, stream: faust.Stream[bytes]) -> None:
+    async def _serve(self, stream: faust.Stream[bytes]) -> None:
         """The agent. It leaves only when the application stops, which acknowledges nothing."""
         try:
             while True:
@@ -180,7 +156,7 @@ class FaustHost:
         self._progress.rebalanced()
         metrics.rebalances.labels(self._stage.name).inc()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), _DRAIN_SECONDS)
+            await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
 
     async def _standing(self) -> Standing | None:
         return await self._app.standing() if self._app is not None else None

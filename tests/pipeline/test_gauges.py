@@ -66,3 +66,12 @@ async def test_open_work_and_what_waits(database: Dsns) -> None:
         await gauges.tick()
         assert gauge("tickets", department="sales", status="new") is None
         assert gauge("outbox_oldest_age_seconds") == 0
+
+
+async def test_connections_of_the_pools_by_state(database: Dsns) -> None:
+    async with Database(database.app) as app:
+        async with app.transaction():
+            assert gauge("db_pool_connections", state="used") == 1
+        assert gauge("db_pool_connections", state="used") == 0
+        assert (gauge("db_pool_connections", state="idle") or 0) >= 1
+    assert gauge("db_pool_connections", state="idle") == 0

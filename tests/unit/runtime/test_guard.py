@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
 import pytest
 
@@ -68,6 +69,16 @@ async def test_poison_is_found_by_halves_and_parked_with_its_bytes() -> None:
     letter = host.parked[0]
     assert (letter.position, letter.key, letter.headers) == (given[5].position, b"key", {"h": "v"})
     assert host.done == {(SOURCE, 0): 16}
+
+
+async def test_a_letter_names_the_workspace_of_its_key_though_the_value_cannot_be_read() -> None:
+    workspace = UUID("0190a2b0-0000-7000-8000-000000000001")
+    bad = [
+        Record(SOURCE, 0, at, key, b"{") for at, key in enumerate((f"{workspace}|a|b".encode(), b"key", None))
+    ]
+    host = MemoryHost(Numbers({}), bad)
+    await host.run()
+    assert [letter.workspace for letter in host.parked] == [workspace, None, None]
 
 
 async def test_the_same_failure_is_the_same_dead_letter() -> None:
