@@ -72,7 +72,7 @@ def export(folder: Annotated[Path, typer.Argument(file_okay=False)]) -> None:
 
 async def _apply(proposed: Workspace, by: str) -> None:
     settings = console.settings()
-    async with Database(settings.postgres_system, max_size=1) as database:
+    async with Database(settings.postgres, max_size=1) as database:
         await ConfigStore(database).apply(proposed, version(proposed), by, Clock(settings.clock).now())
 
 
