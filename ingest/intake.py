@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -69,7 +69,7 @@ class Intake:
             raise Refused("too_large", f"over {channel.limits.body} bytes", status=413)
         metrics.message_bytes.labels(channel.name).observe(len(raw.body))
         try:
-            messages, blobs = channel.normalise(raw)
+            messages, blobs, unread = channel.normalise(raw)
         except Poison as error:
             return await self._hold(channel, raw, error.reason, error.detail, "parked")
         if any(SPAM_HOLD in message.marks for message in messages):
@@ -81,6 +81,8 @@ class Intake:
         except Poison as error:
             return await self._hold(channel, raw, error.reason, error.detail, "parked")
         await self._archive.put(blobs)
+        for part in unread:
+            await self._hold(channel, replace(raw, body=part.body), part.reason, part.detail, "parked")
         spooled = await self._deliver(channel, raw, records)
         metrics.accepted.labels(channel.name, raw.account).inc(len(records))
         for message in messages:
