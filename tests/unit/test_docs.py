@@ -4,6 +4,7 @@ thing itself."""
 from __future__ import annotations
 
 import ast
+import hmac
 import json
 import re
 import shlex
@@ -81,7 +82,7 @@ def test_named_files_are_there(page: Path) -> None:
     for span in spans(page.read_text()):
         if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/[\w.-]*", span) and span.partition("/")[0] in folders:
             # The channel of the worked example is the reader's own.
-            assert (ROOT / span).exists() or "sms" in span, span
+            assert (ROOT / span).exists() or "kiosk" in span, span
 
 
 @pages
@@ -206,13 +207,13 @@ def test_the_worked_channel_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     body, expected = blocks(page, "json")
     monkeypatch.setattr("contracts.channels.LIMITS", dict(LIMITS))
     exec(limits, {"LIMITS": sys.modules["contracts.channels"].LIMITS, "Limits": Limits})
-    module = ModuleType("sms")
-    monkeypatch.setitem(sys.modules, "sms", module)
-    exec(compile(source, "sms.py", "exec"), module.__dict__)
-    example = tmp_path / "sms/text__simple.in.json"
+    module = ModuleType("kiosk")
+    monkeypatch.setitem(sys.modules, "kiosk", module)
+    exec(compile(source, "kiosk.py", "exec"), module.__dict__)
+    example = tmp_path / "kiosk/message__simple.in.json"
     assert readable(module.CHANNEL.normalise(raw_of(example, body.encode()))) == json.loads(expected)
-    signature = {"x-signature": module._signature("secret", body.encode()).decode()}
-    call = Request("POST", "/webhooks/sms/hotline", {}, signature, body.encode())
+    signature = hmac.digest(b"secret", body.encode(), "sha256").hex()
+    call = Request("POST", "/webhooks/kiosk/hall", {}, {"x-signature": signature}, body.encode())
     module.CHANNEL.verify(call, ["old", "secret"])
     for secrets in ([], [""], ["other"]):
         with pytest.raises(Refused):
