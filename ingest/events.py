@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -135,15 +136,22 @@ def items(value: Any) -> list[Any]:
 
 
 def when(value: Any) -> datetime | None:
-    """A provider's time: seconds, milliseconds or ISO 8601, also as text. None for what is no time, which is no reason to
+    """A provider's time: seconds, milliseconds, ISO 8601 or as in a mail, also as text. None for what is no time, which is no reason to
     lose a message."""
     try:
         if isinstance(value, str) and not value.strip().lstrip("-").isdigit():
-            return _utc(datetime.fromisoformat(value.strip()))
+            return _utc(_written(value.strip()))
         number = int(value)
         return _utc(datetime.fromtimestamp(number / 1000 if abs(number) >= _MILLISECONDS else number, UTC))
-    except (TypeError, ValueError, OverflowError, OSError):
+    except (TypeError, ValueError, OverflowError, OSError, IndexError):
         return None
+
+
+def _written(value: str) -> datetime:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return parsedate_to_datetime(value)
 
 
 def _utc(found: datetime) -> datetime | None:
