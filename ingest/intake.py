@@ -18,7 +18,7 @@ from contracts.deadletter import DeadLetter
 from contracts.errors import Poison, Refused, Transient
 from contracts.inbound import InboundMessage
 from contracts.topics import DEAD_LETTERS, INBOUND, MAX_INBOUND_BYTES
-from ingest.channel import REF, SPAM_HOLD, Channel, Raw
+from ingest.channel import REF, SPAM_HOLD, Channel, Raw, Unread
 from ingest.keys import counterpart_key
 from ingest.spool import Entry, Spool
 from runtime import metrics, trace
@@ -75,15 +75,18 @@ class Intake:
         if any(SPAM_HOLD in message.marks for message in messages):
             receipt = await self._hold(channel, raw, SPAM_HOLD, "", "suppressed")
             return Receipt(tuple(m.message_id for m in messages), "suppressed", receipt.spooled)
-        blobs = dict(blobs)
-        try:
-            records = [_record(message, blobs) for message in messages]
-        except Poison as error:
-            return await self._hold(channel, raw, error.reason, error.detail, "parked")
+        blobs, parts = dict(blobs), list(unread)
+        records = []
+        for message in messages:
+            try:
+                records.append(_record(message, blobs))
+            except Poison as error:
+                parts.append(Unread(error.reason, error.detail, _own_bytes(message, raw, blobs)))
         await self._archive.put(blobs)
-        for part in unread:
-            await self._hold(channel, replace(raw, body=part.body), part.reason, part.detail, "parked")
-        spooled = await self._deliver(channel, raw, records)
+        held = await asyncio.gather(*(self._park_part(channel, raw, part) for part in parts))
+        if held and not records:
+            return Receipt(tuple(one.message_ids[0] for one in held), "parked", any(o.spooled for o in held))
+        spooled = await self._deliver(channel, raw, records) if records else False
         metrics.accepted.labels(channel.name, raw.account).inc(len(records))
         for message in messages:
             if message.server_at:
@@ -153,6 +156,9 @@ class Intake:
                     if not future.done():
                         future.set_result(None)
 
+    async def _park_part(self, channel: Channel, raw: Raw, part: Unread) -> Receipt:
+        return await self._hold(channel, replace(raw, body=part.body), part.reason, part.detail, "parked")
+
     async def _hold(
         self, channel: Channel, raw: Raw, reason: str, detail: str, how: Literal["parked", "suppressed"]
     ) -> Receipt:
@@ -181,6 +187,13 @@ class Intake:
         spooled = await self._deliver(channel, raw, [record])
         metrics.terminal.labels("connector", channel.name, how).inc()
         return Receipt((identity,), how, spooled)
+
+
+def _own_bytes(message: InboundMessage, raw: Raw, blobs: dict[str, bytes]) -> bytes:
+    """The event's own bytes, which for a call with one event are the call's."""
+    if message.raw is None:
+        return raw.body
+    return message.raw.inline or blobs.get(message.raw.sha256, raw.body)
 
 
 def _record(message: InboundMessage, blobs: dict[str, bytes]) -> Outgoing:
