@@ -36,9 +36,25 @@ class Accounts:
                 return found[1], account
         return None
 
+    def only(self, channel: str) -> tuple[Workspace, Account] | None:
+        """The channel's account where there is just one, in all workspaces together."""
+        found = [
+            (config, account)
+            for _, _, config in self._cache.all()
+            if config.slug in self._slugs
+            for account in config.accounts
+            if account.channel == channel
+        ]
+        return found[0] if len(found) == 1 else None
+
     async def keep_fresh(self) -> None:
         """For ever."""
         while True:
             with contextlib.suppress(Transient):
                 await self._cache.refresh([workspace_id(slug) for slug in self._slugs])
             await asyncio.sleep(_REFRESH_SECONDS if self.loaded else 0.2)
+
+
+def options(account: Account) -> dict[str, str]:
+    """What an account's channel wants to know of its configuration."""
+    return {name: "yes" for name in ("groups", "sender_verified") if getattr(account, name)}

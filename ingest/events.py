@@ -47,19 +47,26 @@ class Call:
         self.raw = raw
         self._messages: list[InboundMessage] = []
         self._blobs: dict[str, bytes] = {}
-        self._unread: list[Unread] = []
+        self._unread: dict[bytes, Unread] = {}
 
-    def take(self, part: Any, read: Callable[[Any], Iterable[InboundMessage]]) -> None:
-        """What the reader finds in the part; nothing of it if the reader cannot go to its end."""
+    def take(self, call: Any, part: Any, read: Callable[[Any], Iterable[InboundMessage]]) -> None:
+        """What the reader finds in the part; nothing of it if the reader cannot go to its end. `call`: the part as a call of
+        its own, which is parked then, so that it can be tried again."""
+        try:
+            self.whole(part, read)
+        except Poison as error:
+            self.set_aside(call, error.reason, error.detail)
+
+    def whole(self, part: Any, read: Callable[[Any], Iterable[InboundMessage]]) -> None:
+        """The same for a call that is one event. Raises `Poison` if it cannot be read."""
         try:
             self._messages += list(read(part))
-        except Poison as error:
-            self.set_aside(part, error.reason, error.detail)
         except _SHAPE as error:
-            self.set_aside(part, "unknown_shape", type(error).__name__)
+            raise Poison("unknown_shape", type(error).__name__) from None
 
-    def set_aside(self, part: Any, reason: str, detail: str = "") -> None:
-        self._unread.append(Unread(reason, detail, canonical(part)))
+    def set_aside(self, call: Any, reason: str, detail: str = "") -> None:
+        body = canonical(call)
+        self._unread.setdefault(body, Unread(reason, detail, body))
 
     def account(self, channel: str, number: str) -> Served:
         """Our account that the provider calls so. Raises `Poison` when it is none of those that this call may be for."""
@@ -91,7 +98,7 @@ class Call:
         )
 
     def result(self) -> Normalised:
-        return Normalised(self._messages, self._blobs, self._unread)
+        return Normalised(self._messages, self._blobs, list(self._unread.values()))
 
 
 def ident(value: Any) -> str:

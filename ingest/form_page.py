@@ -50,13 +50,13 @@ def form(workspace: Workspace, account: Account, named: str) -> str:
 <label class="extra" aria-hidden="true">Leave this empty <input name="website" tabindex="-1" autocomplete="off"></label>
 <button>Send</button>
 </form>"""
-    return _page(f"Contact {store}", body)
+    return page(f"Contact {store}", body)
 
 
 def receipt(reference: str) -> str:
     """What the sender sees when the message is safe."""
     body = f"<h1>Thank you</h1><p>We have your message. Your receipt number is <strong>{escape(reference)}</strong>.</p>"
-    return _page("Thank you", body)
+    return page("Thank you", body)
 
 
 def refusal(detail: str) -> str:
@@ -64,8 +64,9 @@ def refusal(detail: str) -> str:
     body = (
         f'<h1>Please check your message</h1><p role="alert">{escape(detail)}</p><p>Go back to correct it.</p>'
     )
-    return _page("Please check your message", body)
+    return page("Please check your message", body)
 
 
-def _page(title: str, body: str) -> str:
+def page(title: str, body: str) -> str:
+    """A whole page around this body, which is HTML already."""
     return _PAGE.format(title=escape(title), style=_STYLE, body=body)

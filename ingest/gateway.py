@@ -1,4 +1,4 @@
-"""The HTTP door: forms and webhooks. Answers 2xx only for what is durable, 503 with Retry-After when nothing is."""
+"""The HTTP door without its routes: who is called, whether the call is genuine, and its way into the intake."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from litestar import Litestar, MediaType, Request, Response, get, post
-from litestar.datastructures import ResponseHeader, State
-from litestar.exceptions import HTTPException
-from litestar.params import FromPath
+from litestar import Request
 
 from contracts.errors import Poison, Refused, Transient
-from contracts.ids import receipt, workspace_id
+from contracts.ids import workspace_id
 from contracts.workspace import Account, Workspace
-from ingest import form_page, forms
-from ingest.accounts import Accounts
-from ingest.channel import Channel, Raw, Verifies, channels
+from ingest import rating_links
+from ingest.accounts import Accounts, options
+from ingest.channel import Channel, Handshakes, Raw, Replies, Reply, Verifies, channels
 from ingest.channel import Request as Call
-from ingest.cors import Cors
+from ingest.hooks import Hooks
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake, Receipt
-from runtime import metrics, problems, trace
+from runtime import metrics, trace
 from runtime.clock import Clock
 from runtime.settings import Settings
 
@@ -38,11 +35,8 @@ class Gateway:
     def __init__(
         self, settings: Settings, intake: Intake, accounts: Accounts, keys: Idempotency, clock: Clock
     ) -> None:
-        self._secrets = {
-            (workspace_id(bot.workspace), "telegram", bot.account): (bot.secret,)
-            for bot in settings.bots
-            if bot.secret
-        }
+        self._hooks = Hooks(settings)
+        self._public = settings.public_url or f"http://{settings.listen}:{settings.gateway_port}"
         self._intake = intake
         self._keys = keys
         self._clock = clock
@@ -54,7 +48,8 @@ class Gateway:
         channel = channels()["webform"]
         workspace, account = self._account(channel, form)
         key = str(uuid4())
-        raw = replace(await self._raw(request, channel, workspace, account), options={"key": key})
+        raw = await self._raw(request, channel, workspace, account)
+        raw = replace(raw, options={**raw.options, "key": key})
         try:
             messages = channel.normalise(raw).messages
         except Poison as error:
@@ -65,23 +60,53 @@ class Gateway:
                 await self._keys.check(message)
         return await self._accept(channel, raw)
 
-    async def call(self, name: str, account_id: str, request: GatewayRequest) -> Receipt:
-        """A provider's webhook: verified over the raw bytes before anything is read."""
+    async def call(self, name: str, named: str | None, request: GatewayRequest) -> Reply:
+        """A provider's webhook: verified over the raw bytes before anything is read. Without a name the channel's only
+        account is meant."""
         channel = channels().get(name)
         if channel is None or not isinstance(channel, Verifies):
             raise Refused("unknown_channel", "no such webhook", status=404)
-        workspace, account = self._account(channel, account_id)
+        workspace, account = self._account(channel, named)
         raw = await self._raw(request, channel, workspace, account)
-        secrets = self._secrets.get((workspace_id(workspace.slug), name, account_id), ())
+        hook = self._hooks.of(workspace.slug, name, account.id)
+        url = f"{self._public.rstrip('/')}{_path(request)}"
+        call = Call("POST", request.url.path, _query(request), raw.headers, raw.body, url, raw.received_at)
         try:
-            channel.verify(Call("POST", request.url.path, {}, raw.headers, raw.body), secrets)
+            channel.verify(call, hook.secrets)
         except Refused as error:
-            metrics.signature_failures.labels(name, account_id, error.reason).inc()
+            metrics.signature_failures.labels(name, account.id, error.reason).inc()
             raise
-        return await self._accept(channel, raw)
+        await self._accept(channel, replace(raw, served=self._hooks.served(workspace, hook)))
+        return channel.reply if isinstance(channel, Replies) else Reply()
 
-    def _account(self, channel: Channel, named: str) -> tuple[Workspace, Account]:
-        found = self.accounts.find(channel.name, named)
+    def register(self, name: str, named: str | None, request: GatewayRequest) -> Reply:
+        """The answer to a provider that asks whether the address is ours."""
+        channel = channels().get(name)
+        if channel is None or not isinstance(channel, Handshakes):
+            raise Refused("unknown_channel", "no such webhook", status=404)
+        workspace, account = self._account(channel, named)
+        hook = self._hooks.of(workspace.slug, name, account.id)
+        return channel.handshake(_query(request), hook.secrets, hook.verify_token)
+
+    def rated(self, token: str) -> rating_links.Rated:
+        """What a customer's link is for. Raises `Refused` for one that we did not sign, or that is too old."""
+        return rating_links.opened(
+            token,
+            lambda rated: self._hooks.of(rated.workspace, "rating", rated.account).secrets,
+            self._clock.now(),
+        )
+
+    async def rate(self, token: str, request: GatewayRequest) -> Receipt:
+        """A rating given behind a link. Counted once, however often the link is used."""
+        rated, channel = self.rated(token), channels()["rating"]
+        workspace, account = self._account(channel, f"{rated.workspace}:{rated.account}")
+        raw = await self._raw(request, channel, workspace, account)
+        return await self._accept(
+            channel, replace(raw, options={"ticket": str(rated.ticket), "answer": rated.answer})
+        )
+
+    def _account(self, channel: Channel, named: str | None) -> tuple[Workspace, Account]:
+        found = self.accounts.find(channel.name, named) if named else self.accounts.only(channel.name)
         if found is None:
             raise Refused("unknown_account", f"no {channel.name} account of this name", status=404)
         return found
@@ -95,9 +120,10 @@ class Gateway:
             account=account.id,
             received_at=self._clock.now(),
             content_type=request.headers.get("content-type", ""),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=_headers(request),
             store=account.store,
             region=account.region,
+            options=options(account),
             trace=trace.current_or_new(request.headers.get("traceparent")),
         )
 
@@ -133,63 +159,20 @@ async def _body(request: GatewayRequest, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _gateway(request: GatewayRequest) -> Gateway:
-    gateway: Gateway = request.app.state.gateway
-    return gateway
+def _headers(request: GatewayRequest) -> dict[str, str]:
+    """Of a name that comes twice both values: neither is a signature then."""
+    found: dict[str, str] = {}
+    for name, value in request.headers.multi_items():
+        found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+    return found
 
 
-@get("/forms/{form:str}", media_type=MediaType.HTML, summary="The contact form as a page")
-async def show_form(request: GatewayRequest, form: FromPath[str]) -> str:
-    found = _gateway(request).accounts.find("webform", form)
-    if found is None:
-        raise Refused("unknown_form", "no form of this name", status=404)
-    return form_page.form(*found, named=form)
+def _query(request: GatewayRequest) -> dict[str, str]:
+    return {name: str(value) for name, value in request.query_params.dict().items() if isinstance(value, str)}
 
 
-@post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
-async def submit_form(request: GatewayRequest, form: FromPath[str]) -> Response[Any]:
-    plain = forms.media_type(request.headers.get("content-type", "")) in (forms.URLENCODED, forms.MULTIPART)
-    try:
-        taken = await _gateway(request).submit(form, request)
-    except Refused as error:
-        if not plain:
-            raise
-        page = form_page.refusal(f"{error.field}: {error.detail}" if error.field else error.detail)
-        return Response(page, status_code=error.status, media_type=MediaType.HTML)
-    reference = receipt(taken.message_ids[0])
-    if plain:
-        return Response(form_page.receipt(reference), status_code=202, media_type=MediaType.HTML)
-    return Response({"receipt": reference}, status_code=202)
-
-
-@post("/webhooks/{channel:str}/{account:str}", status_code=200, summary="A provider's call")
-async def receive_webhook(
-    request: GatewayRequest, channel: FromPath[str], account: FromPath[str]
-) -> Response[bytes]:
-    await _gateway(request).call(channel, account, request)
-    return Response(b"", status_code=200, media_type=MediaType.TEXT)
-
-
-def create_app(gateway: Gateway) -> Litestar:
-    """The ASGI application."""
-    return Litestar(
-        route_handlers=[show_form, submit_form, receive_webhook],
-        middleware=[Cors(gateway.accounts)],
-        state=State({"gateway": gateway}),
-        exception_handlers={
-            Refused: problems.refused,
-            Transient: problems.transient,
-            Poison: problems.poison,
-            HTTPException: problems.http_error,
-            Exception: problems.fault,
-        },
-        response_headers=[
-            ResponseHeader(name="Cache-Control", value="no-store"),
-            ResponseHeader(name="Content-Security-Policy", value=form_page.SECURITY_POLICY),
-            ResponseHeader(name="Referrer-Policy", value="no-referrer"),
-            ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
-        ],
-        openapi_config=None,
-        request_max_body_size=None,  # each channel has its own limit
-        logging_config=None,
-    )
+def _path(request: GatewayRequest) -> str:
+    """Path and query in the bytes that came, since providers sign them as they sent them."""
+    path = (request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1").partition("?")[0]
+    query = request.scope.get("query_string", b"").decode("latin-1")
+    return f"{path}?{query}" if query else path

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from ingest.accounts import Accounts
-from ingest.gateway import Gateway, create_app
+from ingest.gateway import Gateway
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake
+from ingest.routes import create_app
 from ingest.spool import Spool
 from runtime.clock import Clock
 from runtime.health import Health

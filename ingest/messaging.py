@@ -38,7 +38,7 @@ class _Content(NamedTuple):
 
 def read(call: Call, network: Network, part: Part) -> None:
     """Takes the events of one item of `messaging`, `standby` or `changes`."""
-    call.take(part.value, lambda event: _Event(call, network, part, event).messages())
+    call.take(part.call, part.value, lambda event: _Event(call, network, part, event).messages())
 
 
 class _Event:

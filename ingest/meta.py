@@ -21,11 +21,13 @@ DIRECT = ("messaging", "standby")
 
 
 class Part(NamedTuple):
-    """One event, or in WhatsApp one group of events. `entry` is the page or account that it is about."""
+    """One event, or in WhatsApp one group of events. `entry` is the page or account that it is about; `call` is the part
+    as a call of its own."""
 
     entry: str
     field: str
     value: Any
+    call: dict[str, Any]
 
 
 @runtime_checkable
@@ -72,23 +74,28 @@ def normalise(raw: Raw) -> Normalised:
     call = Call(raw)
     for entry in body["entry"]:
         try:
-            parts = list(_parts(entry))
+            parts = list(_parts(body["object"], entry))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            call.set_aside(entry, "unknown_shape", type(error).__name__)
+            call.set_aside(_alone(body["object"], entry), "unknown_shape", type(error).__name__)
             continue
         for part in parts:
             _hand_over(call, part, products)
     return call.result()
 
 
-def _parts(entry: Any) -> Iterator[Part]:
+def _parts(object: str, entry: Any) -> Iterator[Part]:
     """Every event of an entry under the name of its field."""
     account = ident(entry["id"])
     for field in DIRECT:
         for event in items(entry.get(field)):
-            yield Part(account, field, event)
+            yield Part(account, field, event, _alone(object, {"id": account, field: [event]}))
     for change in items(entry.get("changes")):
-        yield Part(account, str(mapping(change)["field"]), change.get("value"))
+        alone = _alone(object, {"id": account, "changes": [change]})
+        yield Part(account, str(mapping(change)["field"]), change.get("value"), alone)
+
+
+def _alone(object: str, entry: Any) -> dict[str, Any]:
+    return {"object": object, "entry": [entry]}
 
 
 def _hand_over(call: Call, part: Part, products: Sequence[Product]) -> None:
@@ -97,4 +104,4 @@ def _hand_over(call: Call, part: Part, products: Sequence[Product]) -> None:
             product.read(call, part)
             return
     if not any(part.field in product.quiet for product in products):
-        call.set_aside(part.value, "unknown_field", part.field[:100])
+        call.set_aside(part.call, "unknown_field", part.field[:100])

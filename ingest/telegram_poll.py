@@ -20,6 +20,7 @@ from telegram.request import HTTPXRequest
 from contracts.errors import Transient
 from contracts.ids import workspace_id
 from contracts.workspace import Account
+from ingest.accounts import options
 from ingest.channel import Channel, Raw, channels
 from ingest.channels.telegram import UPDATES
 from ingest.polling import Parts, PollingService, Reader, alive
@@ -107,6 +108,7 @@ class BotReader(Reader):
             content_type="application/json",
             store=account.store,
             region=account.region,
+            options=options(account),
             trace=trace.new(),
         )
         await self._parts.take(self._channel, raw)

@@ -15,7 +15,7 @@ import msgspec
 
 from contracts import ids
 from contracts.channels import LIMITS, Limits
-from contracts.errors import Refused
+from contracts.errors import Poison, Refused
 from contracts.inbound import Handle, Recipient, Sender
 from ingest import forms, signatures
 from ingest.channel import Normalised, Raw, Request
@@ -61,12 +61,11 @@ class Calls:
         """Nothing for calls among our own people. Raises `Refused` for what the exchange must correct."""
         given = _given(raw)
         call = Call(raw)
-        if not _is_internal(given):
-            call.take(given, lambda fields: [_event(call, fields)])
-        result = call.result()
-        if result.unread:
-            raise Refused("invalid", result.unread[0].detail or "cannot be read", status=422)
-        return result
+        try:
+            call.whole(given, lambda fields: [] if _is_internal(fields) else [_event(call, fields)])
+        except Poison as error:
+            raise Refused("invalid", error.detail, status=422) from None
+        return call.result()
 
 
 def _given(raw: Raw) -> dict[str, Any]:

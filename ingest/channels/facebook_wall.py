@@ -31,7 +31,7 @@ class FacebookWall(Webhook):
     )
 
     def read(self, call: Call, part: Part) -> None:
-        call.take(part.value, lambda value: _change(call, part.entry, value))
+        call.take(part.call, part.value, lambda value: _change(call, part.entry, value))
 
 
 def _change(call: Call, page: str, value: dict[str, Any]) -> Iterator[InboundMessage]:

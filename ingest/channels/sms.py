@@ -51,7 +51,7 @@ class Sms:
         if not pairs or not (given.keys() & {"MessageSid", "SmsSid", "SmsMessageSid", "CallSid"}):
             raise Poison("unknown_shape", "no MessageSid")
         same = {name: value for name, value in given.items() if name not in _OF_THE_CALL}
-        call.take(same, lambda fields: _read(call, fields))
+        call.whole(same, lambda fields: _read(call, fields))
         return call.result()
 
 

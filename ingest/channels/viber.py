@@ -34,7 +34,7 @@ class Viber:
         call = Call(raw)
         given = decoded(raw.body)
         if given.get("event") != "webhook":
-            call.take(given, lambda event: _event(call, event))
+            call.whole(given, lambda event: _event(call, event))
         return call.result()
 
 

@@ -40,14 +40,15 @@ class WhatsApp(Webhook):
         number = mapping(value.get("metadata")).get("phone_number_id") or part.entry
         for name in _EVENTS:
             for event in items(value.get(name)):
-                _take(call, number, part.field, name, event, value)
+                _take(call, number, part, name, event)
         if items(value.get("errors")) and not any(items(value.get(name)) for name in _EVENTS):
-            call.set_aside(value, "provider_error")
+            call.set_aside(part.call, "provider_error")
 
 
-def _take(call: Call, number: Any, field: str, name: str, event: Any, value: dict[str, Any]) -> None:
-    whole = {"field": field, "contacts": _about(event, value), name: event}
-    call.take(whole, lambda _: _EVENTS[name](_Event(call, number, event, value, whole)))
+def _take(call: Call, number: Any, part: Part, name: str, event: Any) -> None:
+    value = mapping(part.value)
+    whole = {"field": part.field, "contacts": _about(event, value), name: event}
+    call.take(part.call, whole, lambda _: _EVENTS[name](_Event(call, number, event, value, whole)))
 
 
 class _Person(NamedTuple):

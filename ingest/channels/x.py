@@ -63,7 +63,12 @@ class X:
 
 def _take(call: Call, account: Served, body: dict[str, Any], name: str, event: Any) -> None:
     reader = _READERS.get(name, _activity)
-    call.take({name: event}, lambda _: reader(_Event(call, account, body, name, event)))
+    alone = {"for_user_id": body.get("for_user_id"), name: [event] if name.endswith("_events") else event}
+    call.take(
+        alone | {"users": body.get("users")},
+        event,
+        lambda _: reader(_Event(call, account, body, name, event)),
+    )
 
 
 class _Event:

@@ -1,0 +1,35 @@
+"""What opens the webhooks: secrets by account, from the settings of the process."""
+
+from __future__ import annotations
+
+from contracts.workspace import Workspace
+from ingest.channel import Served
+from runtime.settings import Hook, Settings
+
+
+class Hooks:
+    """An account without an entry has no secret, and is closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        bots = (
+            Hook(workspace=bot.workspace, channel="telegram", account=bot.account, secrets=(bot.secret,))
+            for bot in settings.bots
+            if bot.secret
+        )
+        self._hooks = {
+            (hook.workspace, hook.channel, hook.account): hook for hook in (*bots, *settings.hooks)
+        }
+
+    def of(self, workspace: str, channel: str, account: str) -> Hook:
+        none = Hook(workspace=workspace, channel=channel, account=account)
+        return self._hooks.get((workspace, channel, account), none)
+
+    def served(self, workspace: Workspace, called: Hook) -> dict[tuple[str, str], Served]:
+        """The accounts that a call to this one may be for, by channel and the provider's own name: those with a secret in
+        common, since the signature speaks for no other."""
+        secrets = set(called.secrets)
+        return {
+            (account.channel, account.number): Served(account.id, account.store)
+            for account in workspace.accounts
+            if account.number and secrets & set(self.of(workspace.slug, account.channel, account.id).secrets)
+        }

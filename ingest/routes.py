@@ -1,0 +1,123 @@
+"""The routes of the HTTP door. 2xx only for what is durable, 503 with Retry-After when nothing is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Litestar, MediaType, Response, get, post
+from litestar.datastructures import ResponseHeader, State
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath
+
+from contracts.errors import Poison, Refused, Transient
+from contracts.ids import receipt
+from ingest import form_page, forms, rating_page
+from ingest.channel import Reply
+from ingest.cors import Cors
+from ingest.gateway import Gateway, GatewayRequest
+from runtime import problems
+
+
+def _gateway(request: GatewayRequest) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+@get("/forms/{form:str}", media_type=MediaType.HTML, summary="The contact form as a page")
+async def show_form(request: GatewayRequest, form: FromPath[str]) -> str:
+    found = _gateway(request).accounts.find("webform", form)
+    if found is None:
+        raise Refused("unknown_form", "no form of this name", status=404)
+    return form_page.form(*found, named=form)
+
+
+@post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
+async def submit_form(request: GatewayRequest, form: FromPath[str]) -> Response[Any]:
+    plain = forms.media_type(request.headers.get("content-type", "")) in (forms.URLENCODED, forms.MULTIPART)
+    try:
+        taken = await _gateway(request).submit(form, request)
+    except Refused as error:
+        if not plain:
+            raise
+        page = form_page.refusal(f"{error.field}: {error.detail}" if error.field else error.detail)
+        return Response(page, status_code=error.status, media_type=MediaType.HTML)
+    reference = receipt(taken.message_ids[0])
+    if plain:
+        return Response(form_page.receipt(reference), status_code=202, media_type=MediaType.HTML)
+    return Response({"receipt": reference}, status_code=202)
+
+
+@post(
+    ["/webhooks/{channel:str}", "/webhooks/{channel:str}/{account:str}"],
+    status_code=200,
+    summary="A provider's call",
+)
+async def receive_webhook(
+    request: GatewayRequest, channel: FromPath[str], account: FromPath[str | None] = None
+) -> Response[bytes]:
+    return _answered(await _gateway(request).call(channel, account, request))
+
+
+@get(
+    ["/webhooks/{channel:str}", "/webhooks/{channel:str}/{account:str}"],
+    summary="A provider asks whether we are there",
+)
+async def register_webhook(
+    request: GatewayRequest, channel: FromPath[str], account: FromPath[str | None] = None
+) -> Response[bytes]:
+    return _answered(_gateway(request).register(channel, account, request))
+
+
+@post("/calls", status_code=200, summary="What became of a telephone call")
+async def receive_call(request: GatewayRequest) -> Response[bytes]:
+    return _answered(await _gateway(request).call("call", None, request))
+
+
+@post("/ratings", status_code=200, summary="A rating, from another system")
+async def receive_rating(request: GatewayRequest) -> Response[bytes]:
+    return _answered(await _gateway(request).call("rating", None, request))
+
+
+@get("/ratings/{token:str}", media_type=MediaType.HTML, summary="Rate an answer")
+async def show_rating(request: GatewayRequest, token: FromPath[str]) -> str:
+    """Only shows: programs that look into mails follow links, and count for nothing."""
+    _gateway(request).rated(token)
+    return rating_page.question(token, request.query_params.get("score", ""))
+
+
+@post("/ratings/{token:str}", status_code=200, media_type=MediaType.HTML, summary="Send a rating")
+async def submit_rating(request: GatewayRequest, token: FromPath[str]) -> str:
+    await _gateway(request).rate(token, request)
+    return rating_page.thanks()
+
+
+def _answered(reply: Reply) -> Response[bytes]:
+    return Response(reply.body, status_code=200, media_type=reply.media_type)
+
+
+def create_app(gateway: Gateway) -> Litestar:
+    """The ASGI application."""
+    return Litestar(
+        route_handlers=[
+            *(show_form, submit_form, receive_webhook, register_webhook),
+            *(receive_call, receive_rating, show_rating, submit_rating),
+        ],
+        middleware=[Cors(gateway.accounts)],
+        state=State({"gateway": gateway}),
+        exception_handlers={
+            Refused: problems.refused,
+            Transient: problems.transient,
+            Poison: problems.poison,
+            HTTPException: problems.http_error,
+            Exception: problems.fault,
+        },
+        response_headers=[
+            ResponseHeader(name="Cache-Control", value="no-store"),
+            ResponseHeader(name="Content-Security-Policy", value=form_page.SECURITY_POLICY),
+            ResponseHeader(name="Referrer-Policy", value="no-referrer"),
+            ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
+        ],
+        openapi_config=None,
+        request_max_body_size=None,  # each channel has its own limit
+        logging_config=None,
+    )
