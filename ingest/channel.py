@@ -139,7 +139,7 @@ class Replies(Protocol):
 
 @runtime_checkable
 class Named(Protocol):
-    """A channel that is known by its providers' names as well."""
+    """A channel that is known by its providers' names as well. Several may have the same provider."""
 
     providers: tuple[str, ...]
 
@@ -156,6 +156,13 @@ def channels() -> dict[str, Channel]:
             continue
         found[channel.name] = channel
     return found
+
+
+def called(name: str) -> Channel | None:
+    """The channel of this name, or the one whose provider is called so."""
+    found = channels()
+    named = (c for c in found.values() if isinstance(c, Named) and name in c.providers)
+    return found.get(name) or next(named, None)
 
 
 def raw_of(body: bytes) -> tuple[RawBytes, dict[str, bytes]]:

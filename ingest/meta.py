@@ -46,7 +46,9 @@ class Product(Protocol):
 
 
 class Webhook:
-    """The three abilities that every product has alike."""
+    """What every product has alike."""
+
+    providers = ("meta",)
 
     def verify(self, request: Request, secrets: Sequence[str]) -> None:
         given = request.headers.get("x-hub-signature-256", "")

@@ -17,7 +17,7 @@ from contracts.errors import Poison, Refused
 from contracts.ids import workspace_id
 from frontdesk import cases, console
 from frontdesk.checkpoint import Checkpoint
-from ingest.channel import Channel, Raw
+from ingest.channel import Channel, Handshakes, Raw, Request, Verifies, called
 from ingest.channel import channels as discover
 from ingest.intake import Intake
 from runtime.clock import Clock
@@ -33,11 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def channel_named(name: str) -> Channel:
-    """The channel, or `Refused` with the names that exist."""
-    found = discover()
-    if name not in found:
-        raise Refused("unknown_channel", f"{name!r}; known are {', '.join(sorted(found))}", field="channel")
-    return found[name]
+    """The channel, by its name or its provider's, or `Refused` with the names that exist."""
+    found = called(name)
+    if found is None:
+        known = ", ".join(sorted(discover()))
+        raise Refused("unknown_channel", f"{name!r}; known are {known}", field="channel")
+    return found
 
 
 def try_(
@@ -48,12 +49,13 @@ def try_(
     json: Annotated[bool, typer.Option("--json", help="one JSON line a file or case")] = False,
 ) -> None:
     """What the channel would produce from these bytes. No broker, no database."""
+    found = channel_named(channel)
     given: list[Iterator[cases.Case]] = [iter(cases.of_file(channel, path) for path in files or [])]
     if from_cases:
-        given.append(cases.of_corpus(channel, from_cases))
+        given.append(cases.of_corpus(found, from_cases))
     for source in given:
         for case in source:
-            row = _tried(channel_named(channel), case, account)
+            row = _tried(found, case, account)
             if json:
                 console.write_json(row)
             else:
@@ -70,15 +72,31 @@ def _tried(channel: Channel, case: cases.Case, account: str) -> dict[str, Any]:
         received_at=datetime.now(UTC),
         content_type=case.content_type,
         headers=case.headers,
+        options=case.options,
     )
     try:
         if len(case.body) > channel.limits.body:
             raise Refused("too_large", f"over {channel.limits.body} bytes", status=413)
-        row["messages"] = console.spelled_out(channel.normalise(raw).messages)
+        if case.secret is not None:
+            _prove(channel, case, raw, case.secret, row)
+        if case.challenge is None:
+            result = channel.normalise(raw)
+            row["messages"] = console.spelled_out(result.messages)
+            row["unread"] = [{"reason": part.reason, "detail": part.detail} for part in result.unread]
     except (Poison, Refused) as error:
         row["outcome"] = "parked" if isinstance(error, Poison) else "refused"
         row["reason"] = str(error)
     return row
+
+
+def _prove(channel: Channel, case: cases.Case, raw: Raw, secret: str, row: dict[str, Any]) -> None:
+    """Whether the call is genuine (`genuine`), or what its challenge is answered (`reply`)."""
+    row["genuine"] = False
+    if case.challenge is not None and isinstance(channel, Handshakes):
+        row["reply"] = channel.handshake(case.challenge, [secret], secret).body.decode()
+    elif isinstance(channel, Verifies):
+        channel.verify(Request("POST", "/", {}, raw.headers, raw.body, case.url, raw.received_at), [secret])
+    row["genuine"] = True
 
 
 def ingest(
