@@ -19,7 +19,8 @@ ID = 512
 """Characters of the longest id that is taken: longer ones do not fit into an index."""
 FIELD = 2000
 
-_SHAPE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RecursionError)
+SHAPE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RecursionError)
+"""What code raises that reads a value of another shape than the one it knows."""
 _MILLISECONDS = 100_000_000_000
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -61,7 +62,7 @@ class Call:
         """The same for a call that is one event. Raises `Poison` if it cannot be read."""
         try:
             self._messages += list(read(part))
-        except _SHAPE as error:
+        except SHAPE as error:
             raise Poison("unknown_shape", type(error).__name__) from None
 
     def set_aside(self, call: Any, reason: str, detail: str = "") -> None:
