@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -144,6 +145,8 @@ class System:
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self._data = settings.data.resolve()
+        self._file = self._data / "up.json"
+        self._where: dict[str, Any] = {}
         self._console = console
         self._given = settings
         self._kafka = EmbeddedKafka(self._data / "kafka", partitions=_PARTITIONS)
@@ -156,7 +159,7 @@ class System:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
         # Left behind by a run that was killed: nobody may take it for this one's.
-        (self._data / "up.json").unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)
         try:
             self._start_servers()
             settings = self._settings()
@@ -240,19 +243,26 @@ class System:
             code = child.revive()
             if code is not None:
                 self._console.print(f"[yellow]{child.name} ended with {code}; started again[/yellow]")
+                self._write()
 
     def _announce(self, settings: Settings, prepared: workspace_setup.Prepared) -> None:
-        where = workspace_setup.describe(settings, prepared, [child.metrics for child in self._children])
-        where["pids"] = {child.name: child.pid for child in self._children}
-        target = self._data / "up.json"
-        partial = target.with_suffix(".tmp")
+        metrics = [child.metrics for child in self._children]
+        self._where = workspace_setup.describe(settings, prepared, metrics)
+        self._write()
+        workspace_setup.show(self._console, self._where, self._file)
+
+    def _write(self) -> None:
+        """Whole or not at all, and nothing before everything is ready."""
+        if not self._where:
+            return
+        where = self._where | {"pids": {child.name: child.pid for child in self._children}}
+        partial = self._file.with_suffix(".tmp")
         partial.touch(mode=0o600)
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(where)))
-        partial.replace(target)
-        workspace_setup.show(self._console, where, target)
+        partial.replace(self._file)
 
     def _shut_down(self) -> None:
-        (self._data / "up.json").unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)
         deadline = time.monotonic() + _STOP_SECONDS
         for child in self._children:
             child.signal(signal.SIGTERM)

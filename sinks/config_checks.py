@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+from contracts.channels import LIMITS
 from contracts.ticket import Priority
 from contracts.workspace import Actions, Calendar, Category, Condition, Rule, Workspace
 from sinks.yaml_files import Location
@@ -215,6 +216,7 @@ def _keyword(at: Location, keyword: str) -> Iterator[Finding]:
 def _accounts(workspace: Workspace, known: _Names) -> Iterator[Finding]:
     for index, account in enumerate(workspace.accounts):
         at = ("accounts", index)
+        yield from known.missing((*at, "channel"), "channel", account.channel, set(LIMITS))
         yield from known.missing((*at, "store"), "store", account.store, known.stores)
         yield from known.missing((*at, "department"), "department", account.department, known.departments)
         if account.region is not None and not re.fullmatch(r"[A-Z]{2}", account.region):

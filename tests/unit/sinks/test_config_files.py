@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.channels import LIMITS
 from contracts.workspace import Workspace
 from sinks.config_files import FILES, MAIN, ConfigError, export_folder, load_folder, version
 
@@ -64,6 +65,10 @@ def test_good_files(tmp_path: Path) -> None:
         (
             {"agents": "agents:\n  - {id: ben, name: Ben}\n"},
             "departments.yaml:6:15: no agent `ann`. Defined: ben.",
+        ),
+        (
+            {"accounts": "accounts:\n  - {id: shop, channel: fax}\n"},
+            f"accounts.yaml:2:16: no channel `fax`. Defined: {', '.join(sorted(LIMITS))}.",
         ),
         (
             {"calendars": GOOD["calendars.yaml"].replace("24:00", "25:00")},
