@@ -155,6 +155,12 @@ def when(value: Any) -> datetime | None:
         return None
 
 
+def iso(value: Any) -> str | None:
+    """The same as text, for a field."""
+    found = when(value)
+    return found.isoformat() if found else None
+
+
 def _written(value: str) -> datetime:
     try:
         return datetime.fromisoformat(value)

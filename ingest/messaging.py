@@ -178,7 +178,8 @@ def _content(message: dict[str, Any]) -> _Content:
     for attachment in items(message.get("attachments")):
         kind, payload = words(attachment.get("type")), mapping(attachment.get("payload"))
         if text := _spoken(kind, attachment, payload):
-            if text not in said[0]:
+            # A link in the text is sent a second time, with its title.
+            if not (link := words(attachment.get("url"))) or link not in said[0]:
                 said.append(text)
         elif url := words(payload.get("url")):
             files.append(

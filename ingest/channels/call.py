@@ -19,7 +19,7 @@ from contracts.errors import Poison, Refused
 from contracts.inbound import Handle, Recipient, Sender
 from ingest import forms, signatures
 from ingest.channel import Normalised, Raw, Request
-from ingest.events import Call, canonical, fields, ident, when, words
+from ingest.events import Call, canonical, fields, ident, iso, when, words
 
 EVENTS = ("incoming", "answered", "finished", "missed", "voicemail", "recording", "transcript")
 
@@ -122,7 +122,7 @@ def _event(call: Call, given: dict[str, Any]) -> Any:
     facts = {
         k: given.get(k) for k in ("queue", "department", "agent", "recording_url", "dtmf", "disposition")
     }
-    facts |= {k: given.get(k) for k in ("duration_s", "talk_s", *_TIMES)}
+    facts |= {k: given.get(k) for k in ("duration_s", "talk_s")} | {k: iso(given.get(k)) for k in _TIMES}
     facts |= {"event": event, "call_id": identity, "direction": "out" if outgoing else "in"}
     return call.event(
         "call",

@@ -19,8 +19,8 @@ from ingest.text import one_line
 _MOST_FIELDS = 1000
 _MEDIA = 100
 
-# What Twilio adds when it calls again, elsewhere: the message is the same.
-_OF_THE_CALL = ("ErrorCode", "ErrorUrl")
+# What Twilio adds when it calls again, elsewhere, because an address did not answer: the message is the same.
+_OF_THE_CALL = frozenset({"ErrorCode", "ErrorUrl"})
 
 _RECEIVED = frozenset({"received", "receiving"})
 _CONSENT = dict.fromkeys(("stop", "stopall", "unsubscribe", "cancel", "end", "quit"), "stop")
@@ -50,8 +50,9 @@ class Sms:
         call, given = Call(raw), dict(pairs)
         if not pairs or not (given.keys() & {"MessageSid", "SmsSid", "SmsMessageSid", "CallSid"}):
             raise Poison("unknown_shape", "no MessageSid")
-        same = {name: value for name, value in given.items() if name not in _OF_THE_CALL}
-        call.whole(same, lambda fields: _read(call, fields))
+        if given.keys() >= _OF_THE_CALL:
+            given = {name: value for name, value in given.items() if name not in _OF_THE_CALL}
+        call.whole(given, lambda fields: _read(call, fields))
         return call.result()
 
 

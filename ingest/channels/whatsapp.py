@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from contracts.channels import LIMITS, Limits
 from contracts.inbound import Handle, InboundMessage, Kind, Recipient, Sender
 from ingest.channel import Served
-from ingest.events import Call, fields, ident, ident_or_none, items, mapping, when, words
+from ingest.events import Call, fields, ident, ident_or_none, iso, items, mapping, when, words
 from ingest.meta import Part, Webhook
 from ingest.text import one_line
 from ingest.whatsapp_content import Content, content
@@ -237,7 +237,7 @@ def _calls(event: _Event) -> Iterator[InboundMessage]:
         "direction": "out" if ours else "in",
         "status": call.get("status"),
         "duration_s": call.get("duration"),
-        "started_at": when(call.get("start_time")) and str(when(call.get("start_time"))),
+        "started_at": iso(call.get("start_time")),
     }
     yield event.made("call", f"{identity}:{name}", person, target=identity, fields=fields(facts))
 

@@ -1,4 +1,5 @@
-"""Every example `<channel>/<case>.in.<ext>` becomes the messages in `<case>.out.json` (without the raw bytes)."""
+"""Every example `<channel>/<case>.in.<ext>` becomes the messages in `<case>.out.json` (without the raw bytes), for an account
+with the settings of `<case>.options.json` if that is there."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ EXAMPLES = sorted(HERE.glob("*/*.in.*"))
 
 
 def readable(result: Normalised) -> list[dict[str, Any]]:
-    """The messages as JSON, and which of their references the intake is given bytes for."""
+    """The messages as JSON, which of their references the intake is given bytes for, and what could not be read."""
     rows = []
     for message in result.messages:
         row = json.loads(encode(message))
         row["raw"].pop("inline", None)
         rows.append(row | {"blobs": sorted(result.blobs)})
-    return rows
+    return rows + [{"unread": part.reason, "bytes": json.loads(part.body)} for part in result.unread]
 
 
 def raw_of(example: Path, body: bytes) -> Raw:
@@ -43,8 +44,13 @@ def raw_of(example: Path, body: bytes) -> Raw:
         account="support",
         received_at=RECEIVED,
         content_type=TYPES[example.suffix.removeprefix(".")],
-        options=OPTIONS.get(example.parent.name, {}),
+        options=options_of(example),
     )
+
+
+def options_of(example: Path) -> dict[str, str]:
+    own = example.with_name(example.name.partition(".")[0] + ".options.json")
+    return json.loads(own.read_text()) if own.exists() else OPTIONS.get(example.parent.name, {})
 
 
 @pytest.mark.parametrize(

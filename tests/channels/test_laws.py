@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from contracts.base import encode
 from contracts.errors import Poison, Refused
+from contracts.inbound import InboundMessage
 from contracts.topics import MAX_INBOUND_BYTES
 from ingest.channel import Channel, Raw, Request, Verifies, channels
 from tests.channels.test_examples import EXAMPLES, raw_of
@@ -20,12 +22,24 @@ examples = pytest.mark.parametrize(
 )
 
 
+LONGEST_KEY = 2600
+"""Bytes that fit into an index of Postgres."""
+
+_read = msgspec.json.Decoder(InboundMessage)
+
+
 def answers(channel: Channel, raw: Raw) -> list[bytes] | str:
-    """The messages as bytes, or why there are none."""
+    """The messages as bytes, which the next stage can read and store, or why there are none."""
     try:
-        return [encode(message) for message in channel.normalise(raw).messages]
+        found = channel.normalise(raw).messages
     except (Poison, Refused) as error:
         return str(error)
+    encoded = [encode(message) for message in found]
+    assert [_read.decode(one) for one in encoded] == found
+    for message in found:
+        ids = (message.provider_id, message.target, message.conversation_key, *message.reply_to)
+        assert all(len(one.encode()) <= LONGEST_KEY for one in ids if one)
+    return encoded
 
 
 @examples
