@@ -16,7 +16,7 @@ from ingest.channel import Normalised, Raw, Served, Unread, raw_of
 from ingest.text import clean, one_line
 
 ID = 512
-"""Characters of the longest id that is taken: longer ones do not fit into an index."""
+"""Bytes of the longest id that is taken: much longer ones do not fit into an index."""
 FIELD = 2000
 
 SHAPE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RecursionError)
@@ -107,9 +107,15 @@ def ident(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError("no id")
     found = one_line(str(value), ID + 1)
-    if not found or len(found) > ID:
+    if not found or len(found.encode()) > ID:
         raise ValueError("empty or too long for an id")
     return found
+
+
+def composed(*parts: Any) -> str:
+    """An id of our making, for events that have none: of what makes them one. The same parts, the same id."""
+    found = ":".join("" if part is None else one_line(str(part), 2 * ID) for part in parts)
+    return found if len(found.encode()) <= ID else f"{found[: ID // 8]}:{ids.sha256_hex(found.encode())}"
 
 
 def ident_or_none(value: Any) -> str | None:

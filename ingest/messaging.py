@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from contracts.inbound import Attachment, Handle, HandleKind, InboundMessage, Kind, Recipient, Sender
 from ingest.channel import Served
-from ingest.events import Call, fields, ident, ident_or_none, items, mapping, when, words
+from ingest.events import Call, composed, fields, ident, ident_or_none, items, mapping, when, words
 from ingest.meta import Part
 
 # The thumbs of Messenger come as stickers, in three sizes.
@@ -106,7 +106,7 @@ class _Event:
     def _postback(self, postback: dict[str, Any]) -> InboundMessage:
         """A pressed button: its title is what the person saw, and says."""
         payload = words(postback.get("payload"))
-        mid = ident_or_none(postback.get("mid")) or ident(f"{self._person}:{self._time}:{payload}"[:500])
+        mid = ident_or_none(postback.get("mid")) or composed(self._person, self._time, payload)
         text = words(postback.get("title")) or payload
         more = {"event": "postback", "payload": payload, **_referral(postback.get("referral"))}
         return self._made("message" if text else "unsupported", mid, more, text=text or None)
@@ -114,14 +114,14 @@ class _Event:
     def _reaction(self, reaction: dict[str, Any]) -> InboundMessage:
         target, action = ident_or_none(reaction.get("mid")), reaction.get("action")
         emoji = words(reaction.get("emoji")) or words(reaction.get("reaction"))
-        identity = f"reaction:{target}:{self._person}:{self._time}:{action}"
+        identity = composed("reaction", target, self._person, self._time, action)
         text = None if action == "unreact" else emoji or None
         more = {"action": action, "reaction": reaction.get("reaction")}
         return self._made("reaction", identity, more, target=target, text=text)
 
     def _edit(self, edit: dict[str, Any]) -> InboundMessage:
         mid = ident(edit["mid"])
-        identity = f"{mid}:edit:{ident(edit.get('num_edit', self._time))}"
+        identity = composed(mid, "edit", edit.get("num_edit", self._time))
         return self._made("edit", identity, target=mid, text=words(edit.get("text")) or None)
 
     def _statuses(self, name: str, status: dict[str, Any]) -> Iterator[InboundMessage]:
@@ -132,7 +132,7 @@ class _Event:
         for mid in named:
             yield self._made("status", f"{mid}:{_STATUSES[name]}", more, target=mid)
         if not named:
-            yield self._made("status", f"{_STATUSES[name]}:{self._person}:{watermark or self._time}", more)
+            yield self._made("status", composed(_STATUSES[name], self._person, watermark or self._time), more)
 
     def _other(self) -> InboundMessage:
         known = ("sender", "recipient", "timestamp", "prior_message")
@@ -140,7 +140,7 @@ class _Event:
         kind: Kind = "system" if name in _SYSTEM else "unsupported"
         detail = mapping(self._event.get(name))
         more = {"event": name, "payload": detail.get("payload")} | _referral(detail)
-        return self._made(kind, ident(f"{name}:{self._person}:{self._time}"[:500]), more)
+        return self._made(kind, composed(name, self._person, self._time), more)
 
     def _made(
         self, kind: Kind, provider_id: str, more: dict[str, Any] | None = None, **content: Any

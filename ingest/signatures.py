@@ -63,7 +63,8 @@ def standard_webhooks(request: Request, secrets: Sequence[str]) -> None:
     # Several signatures are sent while a secret is being replaced. Each is compared.
     given = headers.get("webhook-signature", "").split()[:10]
     matches = [_same(one, wanted) for one in given]
-    if not any(matches):
+    # A header that came twice has been joined by commas, and is none.
+    if not any(matches) or any(one.count(",") != 1 for one in given):
         raise _forged()
     if not _is_recent(sent, request.at):
         raise Refused("stale", "signed too long ago, or in the future", status=401)

@@ -9,7 +9,7 @@ from typing import Any
 from contracts import ids
 from contracts.channels import LIMITS, Limits
 from contracts.inbound import Attachment, Handle, InboundMessage, Kind, Recipient, Sender
-from ingest.events import Call, canonical, fields, ident, ident_or_none, items, mapping, when, words
+from ingest.events import Call, canonical, composed, fields, ident, ident_or_none, items, mapping, when, words
 from ingest.meta import Part, Webhook
 from ingest.text import one_line
 
@@ -77,7 +77,7 @@ def _change(call: Call, page: str, value: dict[str, Any]) -> Iterator[InboundMes
 
 def _kind(item: str, verb: str, about: str, ours: bool, value: dict[str, Any]) -> tuple[Kind, str]:
     """What happened, and its id: the thing's own for what is new, and for what happens to it the thing's and the change's."""
-    change = f"{about}:{item}:{verb}:{ids.sha256_hex(canonical(value))[:16]}"
+    change = composed(about, item, verb, ids.sha256_hex(canonical(value))[:16])
     if item in _FEELINGS:
         return "reaction", change
     if item != "comment" and item not in _POSTS:
@@ -86,7 +86,7 @@ def _kind(item: str, verb: str, about: str, ours: bool, value: dict[str, Any]) -
         return ("echo" if ours else "message"), about
     if verb in ("edit", "edited"):
         return "edit", change
-    return ("delete", f"{about}:{verb}") if verb in _GONE else ("unsupported", change)
+    return ("delete", composed(about, verb)) if verb in _GONE else ("unsupported", change)
 
 
 def _sender(person: str | None, author: dict[str, Any], ours: bool) -> Sender:

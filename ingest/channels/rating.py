@@ -14,11 +14,12 @@ from contracts.errors import Refused
 from contracts.inbound import InboundMessage
 from ingest import forms, signatures
 from ingest.channel import Normalised, Raw, Request
-from ingest.events import Call, canonical, fields, ident_or_none, when, words
+from ingest.events import Call, canonical, fields, when, words
 from ingest.text import one_line
 
 SCORES = ("positive", "negative")
 _COMMENT = 5000
+_ID = 200
 
 
 class Ratings:
@@ -60,9 +61,9 @@ def _of_system(raw: Raw, call: Call, given: Mapping[str, Any]) -> InboundMessage
     named = raw.headers.get("webhook-id") or raw.headers.get("idempotency-key")
     identity = one_line(named or "", 255) or ids.sha256_hex(canonical(given))
     answer = given.get("answer")
-    return _event(
-        call, identity, given, str(ticket), ident_or_none(answer) if isinstance(answer, str) else None, given
-    )
+    if answer is not None and (not isinstance(answer, str) or not 0 < len(answer) <= _ID):
+        raise Refused("invalid", "the id of a message", status=422, field="answer")
+    return _event(call, identity, given, str(ticket), answer, given)
 
 
 def _event(

@@ -13,7 +13,7 @@ from contracts.errors import Poison
 from contracts.inbound import Attachment, Handle, HandleKind, InboundMessage, Kind, Proof, Recipient, Sender
 from ingest import signatures
 from ingest.channel import Normalised, Raw, Reply, Request, Served
-from ingest.events import Call, fields, ident, ident_or_none, words
+from ingest.events import Call, composed, fields, ident, ident_or_none, words
 from ingest.text import one_line
 
 _MOST_FIELDS = 1000
@@ -97,7 +97,14 @@ def _status(call: Call, given: Mapping[str, str], status: str) -> InboundMessage
     more = {"status": status, "error_code": given.get("ErrorCode")}
     person = given.get("To", "")
     return _made(
-        call, given, f"{sid}:{status}", "status", person, ours=given.get("From", ""), more=more, target=sid
+        call,
+        given,
+        composed(sid, status),
+        "status",
+        person,
+        ours=given.get("From", ""),
+        more=more,
+        target=sid,
     )
 
 
@@ -168,7 +175,7 @@ def _made(
     return call.event(
         address.channel,
         _account(call, given, ours),
-        ident(provider_id),
+        provider_id,
         _form(given),
         kind=kind,
         conversation_key=value,

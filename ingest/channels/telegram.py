@@ -103,7 +103,7 @@ class _Update:
         author = None if "sender_chat" in body else person
         return self._event(
             kind,
-            f"{number}:{body.get('edit_date', '')}" if edited else number,
+            f"{number}:{ident(body['edit_date'])}" if edited else number,
             author,
             (Recipient(value=ident(chat["id"]), kind="telegram_user"),) if outgoing else (),
             handles=telegram_content.contact(body, person),

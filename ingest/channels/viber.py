@@ -10,7 +10,7 @@ from contracts.channels import LIMITS, Limits
 from contracts.inbound import Attachment, Handle, InboundMessage, Kind, Sender
 from ingest import signatures
 from ingest.channel import Normalised, Raw, Request
-from ingest.events import Call, decoded, fields, ident, ident_or_none, mapping, when, words
+from ingest.events import Call, composed, decoded, fields, ident, ident_or_none, mapping, when, words
 from ingest.text import one_line
 
 _STATUSES = frozenset({"delivered", "seen", "failed"})
@@ -57,12 +57,12 @@ def _event(call: Call, event: dict[str, Any]) -> Iterator[InboundMessage]:
         facts |= {"context": event.get("context"), "subscribed": event.get("subscribed")}
     if name == "message" and token is None:
         raise ValueError("a message without a token")
-    identity = f"{token}:{name}" if token else f"{name}:{user}:{event.get('timestamp')}"
+    identity = composed(token, name) if token else composed(name, user, event.get("timestamp"))
     own = (Handle(kind="viber_user", value=user, proof="channel"),) if user else ()
     yield call.event(
         "viber",
         call.account("viber", call.raw.account),
-        token if name == "message" and token else ident(identity),
+        token if name == "message" and token else identity,
         event,
         kind=kind,
         target=token if kind == "status" else None,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from contracts.channels import LIMITS, Limits
 from contracts.inbound import Handle, InboundMessage, Kind, Recipient, Sender
 from ingest.channel import Served
-from ingest.events import Call, fields, ident, ident_or_none, iso, items, mapping, when, words
+from ingest.events import Call, composed, fields, ident, ident_or_none, iso, items, mapping, when, words
 from ingest.meta import Part, Webhook
 from ingest.text import one_line
 from ingest.whatsapp_content import Content, content
@@ -189,7 +189,8 @@ def _statuses(event: _Event) -> Iterator[InboundMessage]:
     person = _person(status.get(f"{of}id"), status.get(f"{of}user_id"), event.contacts)
     target, name = ident(status["id"]), ident(status["status"])
     # The same status at another time is another fact: readers only move forward.
-    parts = (target, name, *((person.key or "",) if group else ()), str(status.get("timestamp", "")))
+    who = (person.key,) if group else ()
+    identity = composed(target, name, *who, status.get("timestamp"))
     problem = mapping(next(iter(items(status.get("errors"))), None))
     facts = {
         "status": name,
@@ -198,9 +199,7 @@ def _statuses(event: _Event) -> Iterator[InboundMessage]:
         "error": problem.get("title"),
     }
     chat = ident_or_none(status.get("recipient_id")) if group else person.key
-    yield event.made(
-        "status", ident(":".join(parts)), person, target=target, fields=fields(facts), conversation_key=chat
-    )
+    yield event.made("status", identity, person, target=target, fields=fields(facts), conversation_key=chat)
 
 
 def _echoes(event: _Event) -> Iterator[InboundMessage]:

@@ -14,7 +14,19 @@ from contracts.errors import Poison, Refused
 from contracts.inbound import Attachment, Handle, InboundMessage, Kind, Recipient, Sender
 from ingest import signatures
 from ingest.channel import Normalised, Raw, Reply, Request, Served
-from ingest.events import Call, canonical, decoded, fields, ident, ident_or_none, items, mapping, when, words
+from ingest.events import (
+    Call,
+    canonical,
+    composed,
+    decoded,
+    fields,
+    ident,
+    ident_or_none,
+    items,
+    mapping,
+    when,
+    words,
+)
 from ingest.text import one_line
 
 _PREFIX = "sha256="
@@ -197,9 +209,7 @@ def _activity(event: _Event) -> Iterator[InboundMessage]:
     kinds = [str(given.get("type") or "")] + [key for key in given if event.name == "user_event"]
     kind: Kind = "system" if known else "unsupported"
     facts = fields({"event": event.name, "type": " ".join(filter(None, kinds))})
-    yield event.made(
-        kind, ident(f"{event.name}:{identity}"), source or None, fields=facts, server_at=when(at)
-    )
+    yield event.made(kind, composed(event.name, identity), source or None, fields=facts, server_at=when(at))
 
 
 def _text(data: dict[str, Any], media: Sequence[Any]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -117,3 +120,37 @@ def test_without_a_secret_the_door_is_closed(name: str) -> None:
 
 def test_every_channel_has_examples() -> None:
     assert {path.parent.name for path in EXAMPLES} == set(channels())
+
+
+OTHERS = (None, True, 0, -1, 10**30, 1e300, "", "x" * 3000, "\0", [], [[]], {}, {"id": {}})
+
+
+@pytest.mark.parametrize("name", sorted({path.parent.name for path in EXAMPLES if path.suffix == ".json"}))
+def test_values_of_another_shape_are_answered(name: str) -> None:
+    """Every value of every example in turn is something else: what a provider changes without asking."""
+    channel = channels()[name]
+    for example in (path for path in EXAMPLES if path.parent.name == name and path.suffix == ".json"):
+        given = json.loads(example.read_bytes())
+        for place in list(places(given)):
+            for other in OTHERS:
+                body = json.dumps(changed(given, place, other)).encode()
+                answers(channel, raw_of(example, body))
+
+
+Place = tuple[str | int, ...]
+
+
+def places(value: Any, at: Place = ()) -> Iterator[Place]:
+    """The way to every value within."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield (*at, key)
+        yield from places(one, (*at, key))
+
+
+def changed(value: Any, place: Place, other: Any) -> Any:
+    if not place:
+        return other
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = changed(value[place[0]], place[1:], other)
+    return copy
