@@ -26,7 +26,8 @@ Kind = Literal[
     "loop",
     "unsupported",
 ]
-"""What happened. Only `message` opens a ticket; the others are stored under their target or by themselves."""
+"""What happened. Only messages, and telephone calls that are over, open a ticket; the others are stored under their target
+or by themselves."""
 
 Direction = Literal["in", "out"]
 

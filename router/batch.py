@@ -14,7 +14,7 @@ from contracts.resolved import ResolvedMessage
 from router import writing
 from router.deadlines import starts_at
 from router.decide import assign, carried, place, rotation_key
-from router.facts import Facts, Placement, Plan, Staff, TicketFacts, refs_of
+from router.facts import Facts, Placement, Plan, Staff, TicketFacts, is_routed, refs_of
 from router.ruleset import RuleSet
 from runtime.postgres import Connection
 from runtime.stage import Drop, Outcome, Reject
@@ -58,7 +58,7 @@ async def decide(
     """What the batch writes. Locks in the order that every writer keeps: customers, tickets, rotations, agents."""
     writes = Writes()
     fresh = await _fresh(connection, items, writes, now)
-    routed = [item for item in fresh if item.message.kind == "message"]
+    routed = [item for item in fresh if is_routed(item.message)]
     tickets = await _tickets(connection, routed)
     for item in routed:
         placement = place(item.resolved, item.message, tickets.facts, item.rules, now)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from contracts.inbound import InboundMessage
-from router.facts import Facts, Participant, Ref, TicketFacts, chat_key, participant
+from router.facts import Facts, Participant, Ref, TicketFacts, call_key, chat_key, participant
 from router.ruleset import RuleSet
 
 
@@ -33,7 +33,7 @@ class Considered(NamedTuple):
 
 
 def continuation(message: InboundMessage, facts: Facts, rules: RuleSet, now: datetime) -> Continuation:
-    """By chat, then by stored Message-IDs from the last named to the first. Every form opens a ticket."""
+    """By the call, by chat, then by stored Message-IDs from the last named to the first. Every form opens a ticket."""
     considered = tuple(_considered(message, facts))
     if not considered:
         return Continuation()
@@ -45,7 +45,7 @@ def continuation(message: InboundMessage, facts: Facts, rules: RuleSet, now: dat
     return Continuation(None, considered[0].facts.ticket.id, reason, considered)
 
 
-_REASONS = {"chat": "chat", "mail": "mail.reference"}
+_REASONS = {"call": "call", "chat": "chat", "mail": "mail.reference"}
 
 
 def _considered(message: InboundMessage, facts: Facts) -> Iterator[Considered]:
@@ -56,7 +56,7 @@ def _considered(message: InboundMessage, facts: Facts) -> Iterator[Considered]:
         named = facts.by_ref.get((message.workspace, *ref), ())
         found = _newest_first([facts.tickets[ticket] for ticket in named if ticket in facts.tickets])
         for candidate in found:
-            takes_part = ref[0] == "chat" or _takes_part(message, candidate)
+            takes_part = ref[0] in ("call", "chat") or _takes_part(message, candidate)
             if takes_part or (candidate.ticket.id not in refused and len(refused) < _REFUSED):
                 yield Considered(ref, candidate, takes_part)
             if takes_part:
@@ -69,9 +69,10 @@ _REFUSED = 10
 
 
 def _named(message: InboundMessage) -> list[Ref]:
+    call = [("call", call_key(message))] if message.kind == "call" and message.target is not None else []
     if message.conversation_key is not None:
-        return [("chat", chat_key(message))]
-    return [("mail", reference) for reference in reversed(message.reply_to)]
+        return [*call, ("chat", chat_key(message))]
+    return call or [("mail", reference) for reference in reversed(message.reply_to)]
 
 
 def _joined(

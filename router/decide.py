@@ -20,7 +20,18 @@ from router import rules as rule_engine
 from router.assign import Candidates
 from router.calendars import NeverOpen
 from router.deadlines import due, starts_at
-from router.facts import Facts, Placement, Plan, Ref, RotationKey, Staff, TicketFacts, chat_key
+from router.facts import (
+    Facts,
+    Placement,
+    Plan,
+    Ref,
+    RotationKey,
+    Staff,
+    TicketFacts,
+    call_key,
+    chat_key,
+    is_answered,
+)
 from router.ruleset import RuleSet
 
 NOBODY = "nobody"
@@ -44,7 +55,9 @@ def place(
         return _join(resolved, message, found.joins, verdict.tags, record, now)
     placed = categorise.place(message, picked, verdict, rules)
     priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
-    deadline = _deadline(message, placed.department, priority, rules)
+    # A call that was taken has had its answer.
+    answered = is_answered(message)
+    deadline = None if answered else _deadline(message, placed.department, priority, rules)
     record |= {
         "department": {"value": placed.department, "reason": placed.reason},
         "category": {"value": placed.category, "reason": placed.category_reason},
@@ -65,7 +78,7 @@ def place(
         department=placed.department,
         category=placed.category,
         priority=priority,
-        status="new",
+        status="solved" if answered else "new",
         queue=placed.department,
         deadline=deadline,
         tags=tuple(verdict.tags),
@@ -85,7 +98,7 @@ def place(
         record=record,
         refs=_refs(message),
         participants=continuity.joining(message),
-        assign_to=verdict.wants.get("assign"),
+        assign_to=message.fields.get("agent", NOBODY) if answered else verdict.wants.get("assign"),
     )
 
 
@@ -98,7 +111,7 @@ def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
     candidates = _candidates(members, rules)
     method = rules.method(ticket.department, ticket.category)
     if placement.assign_to is not None:
-        choice = _ordered(placement.assign_to, candidates, rules)
+        choice = _ordered(placement, placement.assign_to, rules)
     else:
         counts = {agent: staff.open_counts.get((ticket.workspace, agent), 0) for agent in members}
         last = {a: at for a in members if (at := staff.last_assigned.get((ticket.workspace, a)))}
@@ -148,9 +161,10 @@ def _join(
     now: datetime,
 ) -> Placement:
     ticket = facts.ticket
+    wakes = ticket.status in ("waiting", "solved") and not is_answered(message)
     joined = msgspec.structs.replace(
         ticket,
-        status="open" if ticket.status in ("waiting", "solved") else ticket.status,
+        status="open" if wakes else ticket.status,
         messages=ticket.messages + 1,
         tags=(*ticket.tags, *(tag for tag in tags if tag not in ticket.tags)),
         updated_at=now,
@@ -166,7 +180,7 @@ def _join(
         record=record,
         refs=_refs(message),
         participants=continuity.joining(message),
-        reopens=ticket.status == "solved",
+        reopens=wakes and ticket.status == "solved",
     )
 
 
@@ -201,6 +215,8 @@ def _refs(message: InboundMessage) -> tuple[Ref, ...]:
         refs.append(("mail", own))
     if message.conversation_key is not None:
         refs.append(("chat", chat_key(message)))
+    if message.kind == "call" and message.target is not None:
+        refs.append(("call", call_key(message)))
     return tuple(refs)
 
 
@@ -223,11 +239,12 @@ def _candidates(members: tuple[str, ...], rules: RuleSet) -> Candidates:
     return Candidates(tuple(m for m in members if m not in refused), refused)
 
 
-def _ordered(wanted: str, candidates: Candidates, rules: RuleSet) -> assignment.Choice:
-    """A rule names an agent, or nobody; an absent agent leaves the ticket in the queue."""
+def _ordered(placement: Placement, wanted: str, rules: RuleSet) -> assignment.Choice:
+    """A rule names an agent, or nobody; an absent agent leaves the ticket in the queue. Who took a call was there."""
+    by = "call" if is_answered(placement.message) else "rule"
     if wanted == NOBODY:
-        return assignment.Choice(None, "rule:nobody")
+        return assignment.Choice(None, f"{by}:nobody")
     agent = rules.agents.get(wanted)
-    if agent is None or not agent.present:
-        return assignment.Choice(None, "rule:absent_agent")
-    return assignment.Choice(wanted, "rule:agent")
+    if agent is None or not (agent.present or by == "call"):
+        return assignment.Choice(None, f"{by}:absent_agent")
+    return assignment.Choice(wanted, f"{by}:agent")

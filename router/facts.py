@@ -101,19 +101,43 @@ class Staff:
         if plan.ticket.agent is None:
             return self
         key = (plan.ticket.workspace, plan.ticket.agent)
-        if plan.placement.opens or plan.placement.reopens:
+        if (plan.placement.opens or plan.placement.reopens) and plan.ticket.status != "solved":
             self.open_counts[key] = self.open_counts.get(key, 0) + 1
         if plan.placement.opens:
             self.last_assigned[key] = now
         return self
 
 
+def is_routed(message: InboundMessage) -> bool:
+    """Whether it belongs to a ticket by itself: messages, and telephone calls that are over. A call of ours that nobody
+    took is no work."""
+    if message.kind != "call" or message.channel != "call":
+        return message.kind == "message"
+    return is_answered(message) or (message.direction == "in" and message.fields.get("event") in _UNANSWERED)
+
+
+_UNANSWERED = ("missed", "voicemail")
+
+
+def is_answered(message: InboundMessage) -> bool:
+    """A call that somebody has taken: its ticket is a record, no work."""
+    return message.kind == "call" and message.fields.get("event") == "finished"
+
+
 def refs_of(message: InboundMessage) -> Iterable[Ref]:
-    """What may name this message's ticket: mails name earlier mails, chat messages their chat."""
+    """What may name this message's ticket: mails name earlier mails, chat messages their chat, calls the number and the
+    other events of the call."""
     for named in message.reply_to:
         yield ("mail", named)
     if message.conversation_key is not None:
         yield ("chat", chat_key(message))
+    if message.kind == "call" and message.target is not None:
+        yield ("call", call_key(message))
+
+
+def call_key(message: InboundMessage) -> str:
+    """Names one call, also where the number is withheld."""
+    return f"{message.account}:{message.target}"
 
 
 def chat_key(message: InboundMessage) -> str:

@@ -25,7 +25,7 @@ from identity.evidence import observations
 from router.calendars import WorkingHours
 from router.deadlines import due
 from router.decide import assign, carried, place
-from router.facts import Facts, Plan, Staff
+from router.facts import Facts, Plan, Staff, is_routed
 from router.replay import again
 from router.ruleset import RuleSet
 from runtime.postgres import Database
@@ -93,7 +93,7 @@ def decide(
             "kind": message.kind,
             "customer": plan.customer,
         }
-        if message.kind == "message":
+        if is_routed(message):
             resolved = _resolved(message, line, number, plan.customer, plan.trust, plan.is_new)
             placement = place(resolved, message, facts, rules, message.received_at)
             facts.after(placement)
