@@ -137,8 +137,8 @@ class Account(Node, frozen=True, kw_only=True):
     address: str | None = None
     """Mail: the address that customers write to."""
     number: str | None = None
-    """Networks: what the provider calls this account in its calls: phone number id, page, bot, telephone number. With one,
-    calls that hold events of several accounts are told apart. If one account of a channel has it, all must."""
+    """Networks: what the provider calls this account in its calls: phone number id, page, user, telephone number. With it,
+    calls that hold events of several accounts are told apart; without, the account takes every event."""
     groups: bool = False
     """Telegram, WhatsApp: messages in groups open tickets too."""
     sender_verified: bool = False

@@ -202,6 +202,7 @@ class System:
             gateway_port=free_port(given.gateway_port),
             desk_port=free_port(given.desk_port),
             bots=bots,
+            hooks=given.hooks or workspace_setup.demo_hooks(self._secret),
         )
 
     def _secret(self, name: str) -> str:

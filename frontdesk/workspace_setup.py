@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,10 @@ from rich.console import Console
 from contracts.ids import workspace_id
 from contracts.workspace import Workspace
 from desk.auth import create_key
+from ingest.channel import Named, Verifies, channels
 from runtime.kafka import ensure_topics
 from runtime.postgres import Database
-from runtime.settings import Settings
+from runtime.settings import Hook, Settings
 from sinks.config_files import load_folder, version
 from sinks.postgres.config_store import ConfigStore
 from sinks.postgres.migrate import create_database, migrate
@@ -65,6 +67,27 @@ async def _lead_key(settings: Settings, database: Database, config: Workspace) -
     return key
 
 
+def demo_hooks(secret: Callable[[str], str]) -> tuple[Hook, ...]:
+    """What opens the demo's webhooks, but for Telegram's. Accounts of one provider share its secret, as in life."""
+    config = load_folder(DEMO)
+    found: list[Hook] = []
+    for account in config.accounts:
+        channel = channels().get(account.channel)
+        if account.channel == "telegram" or not isinstance(channel, Verifies):
+            continue
+        provider = channel.providers[0] if isinstance(channel, Named) else account.channel
+        found.append(
+            Hook(
+                workspace=config.slug,
+                channel=account.channel,
+                account=account.id,
+                secrets=(secret(provider),),
+                verify_token=secret("verify_token"),
+            )
+        )
+    return tuple(found)
+
+
 def describe(settings: Settings, prepared: Prepared, metrics: list[str]) -> dict[str, Any]:
     """The content of `up.json`: what scripts may rely on."""
     gateway = f"http://{settings.listen}:{settings.gateway_port}"
@@ -83,6 +106,15 @@ def describe(settings: Settings, prepared: Prepared, metrics: list[str]) -> dict
         "workspace": str(workspace),
         "api_key": prepared.api_key,
         "telegram_secret": prepared.telegram_secret,
+        "webhooks": [
+            {
+                "url": f"{gateway}/webhooks/{hook.channel}/{hook.account}",
+                "secret": hook.secrets[0],
+                "verify_token": hook.verify_token,
+            }
+            for hook in settings.hooks
+            if hook.secrets
+        ],
         "data": str(settings.data),
     }
 
@@ -99,6 +131,7 @@ def show(console: Console, where: dict[str, Any], file: Path) -> None:
     for name, place in (
         ("contact form", where["form"]),
         ("desk", f"{where['desk']}/tickets (Authorization: Bearer, and api_key of the file below)"),
+        ("webhooks", f"{where['gateway']}/webhooks/CHANNEL (addresses and secrets in the file below)"),
         ("metrics", " ".join(where["metrics"])),
         ("data", where["data"]),
         ("for scripts", file),

@@ -59,8 +59,8 @@ class Raw:
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the account that the channel knows: `address`, `authserv`, `groups`, `sender_verified`."""
     served: Mapping[tuple[str, str], Served] = field(default_factory=dict)
-    """Channel and the provider's own name of an account -> ours: those that the same secret opens. Empty: all events are of
-    the account that was called."""
+    """Channel and the provider's own name of an account -> ours: those that the same secret opens; with an empty name, the
+    account that takes all. Nothing for a channel: its events are of the account that was called."""
 
 
 class Unread(NamedTuple):

@@ -72,7 +72,7 @@ class Call:
     def account(self, channel: str, number: str) -> Served:
         """Our account that the provider calls so. Raises `Poison` when it is none of those that this call may be for."""
         served = self.raw.served
-        if found := served.get((channel, number)):
+        if found := served.get((channel, number)) or served.get((channel, "")):
             return found
         if any(known == channel for known, _ in served):
             raise Poison("unknown_account", f"no {channel} account has this number")

@@ -26,10 +26,18 @@ class Hooks:
 
     def served(self, workspace: Workspace, called: Hook) -> dict[tuple[str, str], Served]:
         """The accounts that a call to this one may be for, by channel and the provider's own name: those with a secret in
-        common, since the signature speaks for no other."""
+        common, since the signature speaks for no other. Under an empty name: what takes all that a channel is sent."""
         secrets = set(called.secrets)
-        return {
-            (account.channel, account.number): Served(account.id, account.store)
+        opened = [
+            account
             for account in workspace.accounts
-            if account.number and secrets & set(self.of(workspace.slug, account.channel, account.id).secrets)
-        }
+            if secrets & set(self.of(workspace.slug, account.channel, account.id).secrets)
+        ]
+        found = {(a.channel, a.number): Served(a.id, a.store) for a in opened if a.number}
+        for channel in {account.channel for account in opened}:
+            unnamed = [a for a in opened if a.channel == channel and not a.number]
+            own = [a for a in unnamed if (a.channel, a.id) == (called.channel, called.account)]
+            if own or len(unnamed) == 1:
+                account = (own or unnamed)[0]
+                found[channel, ""] = Served(account.id, account.store)
+        return found

@@ -52,6 +52,7 @@ class Chain:
                 gateway_port=free_port(0),
                 desk_port=free_port(0),
                 bots=(Bot(workspace="demo", account="demo-bot", secret=TELEGRAM_SECRET),),
+                hooks=workspace_setup.demo_hooks(lambda provider: f"chain-{provider}"),
             ),
             **self._overrides,
         )
