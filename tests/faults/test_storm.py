@@ -82,7 +82,8 @@ def _restart_broker(chain: Chain) -> None:
 
 def _moves_again(chain: Chain, load: Load) -> None:
     """Every partition moves within 20 seconds: all that was sent before the fault ended somewhere."""
-    before = set(load.ledger.acknowledged)
+    # The load goes on in its own thread: a copy is one step of the interpreter.
+    before = set(load.ledger.acknowledged.copy())
 
     def arrived() -> bool:
         stored = {row[0] for row in chain.rows("SELECT message_id FROM messages")}
