@@ -168,7 +168,7 @@ def _headers(request: GatewayRequest) -> dict[str, str]:
 
 
 def _query(request: GatewayRequest) -> dict[str, str]:
-    return {name: str(value) for name, value in request.query_params.dict().items() if isinstance(value, str)}
+    return dict(request.query_params.multi_items())
 
 
 def _path(request: GatewayRequest) -> str:
