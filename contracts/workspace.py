@@ -136,6 +136,12 @@ class Account(Node, frozen=True, kw_only=True):
     """Where its messages go when nothing else decides."""
     address: str | None = None
     """Mail: the address that customers write to."""
+    authserv: tuple[str, ...] = ()
+    """Mail: names of the servers whose `Authentication-Results` we believe (RFC 8601). None: no sender is proven."""
+    reply_to: bool = False
+    """Mail: Reply-To names the customer, as programs that send a form's content by mail have it."""
+    forwards: bool = True
+    """Mail: the customer is who wrote the forwarded mail, not the colleague who forwarded it."""
     number: str | None = None
     """Networks: what the provider calls this account in its calls: phone number id, page, user, telephone number. With it,
     calls that hold events of several accounts are told apart; without, the account takes every event."""

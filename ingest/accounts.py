@@ -47,6 +47,17 @@ class Accounts:
         ]
         return found[0] if len(found) == 1 else None
 
+    def addressed(self, address: str) -> list[tuple[Workspace, Account]]:
+        """The mail accounts of all workspaces that receive this address, whatever stands after a plus (RFC 5233)."""
+        wanted = _mailbox(address)
+        return [
+            (config, account)
+            for _, _, config in self._cache.all()
+            if config.slug in self._slugs
+            for account in config.accounts
+            if account.channel == "email" and account.address and _mailbox(account.address) == wanted
+        ]
+
     async def keep_fresh(self) -> None:
         """For ever."""
         while True:
@@ -57,4 +68,19 @@ class Accounts:
 
 def options(account: Account) -> dict[str, str]:
     """What an account's channel wants to know of its configuration."""
-    return {name: "yes" for name in ("groups", "sender_verified") if getattr(account, name)}
+    found = {name: "yes" for name in ("groups", "sender_verified") if getattr(account, name)}
+    if account.address:
+        found["address"] = account.address
+    if account.authserv:
+        found["authserv"] = ",".join(account.authserv)
+    if account.reply_to:
+        found["reply_to"] = "trust"
+    if not account.forwards:
+        found["forwards"] = "off"
+    return found
+
+
+def _mailbox(address: str) -> str:
+    """Without detail and case: every mail server of today compares so."""
+    local, _, domain = address.strip().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}".casefold()

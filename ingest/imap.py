@@ -11,6 +11,7 @@ import structlog
 from contracts.errors import Transient
 from contracts.ids import workspace_id
 from contracts.workspace import Account
+from ingest.accounts import options
 from ingest.channel import Channel, Raw, channels
 from ingest.imap_session import ImapSession, Mail, connect
 from ingest.polling import Parts, PollingService, Reader, alive
@@ -123,7 +124,7 @@ class FolderReader(Reader):
             region=account.region,
             server_at=mail.arrived,
             trace=trace.new(),
-            options={"address": account.address} if account.address else {},
+            options=options(account),
         )
         if held_for:
             await self._parts.intake.park(self._channel, raw, held_for)

@@ -15,14 +15,19 @@ from rich.progress import Progress
 
 from contracts.errors import Poison, Refused
 from contracts.ids import workspace_id
+from contracts.workspace import Account
 from frontdesk import cases, console
 from frontdesk.checkpoint import Checkpoint
+from ingest.accounts import options
 from ingest.channel import Channel, Handshakes, Raw, Request, Verifies, called
 from ingest.channel import channels as discover
 from ingest.intake import Intake
 from runtime.clock import Clock
 from runtime.kafka import Producer
+from runtime.postgres import Database
+from runtime.settings import Settings
 from sinks.archive import Archive
+from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 
 _AT_ONCE = 200
 
@@ -119,8 +124,8 @@ def ingest(
 async def _ingest(name: str, paths: list[Path], account: str, restart: bool) -> dict[str, int]:
     settings = console.settings()
     channel, workspace = channel_named(name), workspace_id(settings.workspaces[0])
-    account = account or await _first_account(settings, workspace, name)
-    checkpoint = Checkpoint(settings.data / "ingest", (name, account, *map(str, paths)), restart)
+    into = await _account(settings, workspace, name, account)
+    checkpoint = Checkpoint(settings.data / "ingest", (name, into.id, *map(str, paths)), restart)
     producer, clock = Producer(settings.kafka), Clock(settings.clock)
     await producer.start()
     # No spool: a file is there to be sent again, and nobody would drain it.
@@ -132,7 +137,7 @@ async def _ingest(name: str, paths: list[Path], account: str, restart: bool) -> 
             task = progress.add_task(f"ingest {name}", total=len(bodies), completed=checkpoint.done)
             for start in range(checkpoint.done, len(bodies), _AT_ONCE):
                 chunk = [read() for read in bodies[start : start + _AT_ONCE]]
-                raws = [_raw(body, workspace, account, clock.now()) for body in chunk]
+                raws = [_raw(body, workspace, into, clock.now()) for body in chunk]
                 results = await asyncio.gather(*(_accept(intake, channel, raw) for raw in raws))
                 for outcome in results:
                     counts[outcome] += 1
@@ -151,25 +156,30 @@ async def _accept(intake: Intake, channel: Channel, raw: Raw) -> str:
         return "refused"
 
 
-async def _first_account(settings: Any, workspace: UUID, channel: str) -> str:
-    """The first account of that channel in the workspace's configuration."""
-    from runtime.postgres import Database
-    from sinks.postgres.config_store import ConfigStore, WorkspaceCache
-
+async def _account(settings: Settings, workspace: UUID, channel: str, named: str) -> Account:
+    """The account of this name, or the first one of that channel. Raises `Refused` when there is none."""
     async with Database(settings.postgres, max_size=1) as database:
         cache = WorkspaceCache(ConfigStore(database), Clock(settings.clock))
         await cache.refresh([workspace])
     found = cache.get(workspace)
-    accounts = [a.id for a in found[1].accounts if a.channel == channel] if found else []
-    if not accounts:
-        raise Refused(
-            "no_account", f"the workspace has no account of channel {channel!r}: name one with --account"
-        )
-    return accounts[0]
+    accounts = [a for a in found[1].accounts if a.channel == channel] if found else []
+    for account in accounts:
+        if named in ("", account.id):
+            return account
+    known = ", ".join(a.id for a in accounts) or "none"
+    raise Refused("unknown_account", f"no account {named!r} of {channel}; known: {known}", field="account")
 
 
-def _raw(body: bytes, workspace: UUID, account: str, now: datetime) -> Raw:
-    return Raw(body=body, workspace=workspace, account=account, received_at=now)
+def _raw(body: bytes, workspace: UUID, account: Account, now: datetime) -> Raw:
+    return Raw(
+        body=body,
+        workspace=workspace,
+        account=account.id,
+        received_at=now,
+        store=account.store,
+        region=account.region,
+        options=options(account),
+    )
 
 
 def _bodies(path: Path) -> Iterator[Any]:
