@@ -82,7 +82,12 @@ def test_every_event_is_stored_once_and_only_questions_open_tickets(tmp_path: Pa
         rows = chain.rows("SELECT channel, provider_id, kind FROM messages")
         assert len(rows) == len(set(rows))
         assert set(rows) == expected(sent)
-        assert chain.rows("SELECT reason, channel, convert_from(raw, 'UTF8') FROM dead_letters WHERE stage <> 'ingest'") == []
+        assert (
+            chain.rows(
+                "SELECT reason, channel, convert_from(raw, 'UTF8') FROM dead_letters WHERE stage <> 'ingest'"
+            )
+            == []
+        )
         assert (
             chain.scalar("SELECT count(*) FROM messages WHERE kind <> 'message' AND ticket_id IS NOT NULL")
             == 0
