@@ -63,7 +63,8 @@ class ResolvedMessage(Payload, frozen=True, kw_only=True):
     message_id: UUID
     position: Position
     inbound: msgspec.Raw
-    customer: CustomerLink
+    customer: CustomerLink | None = None
+    """Null: an event that makes nobody a customer (a bounce, a status …), of somebody who is not known."""
     suggestions: tuple[Suggestion, ...] = ()
     orders: tuple[Order, ...] = ()
     order_context: str | None = None

@@ -73,7 +73,9 @@ async def decide(
 
 async def _fresh(connection: Connection, items: Sequence[Item], writes: Writes, now: datetime) -> list[Item]:
     """Those that are not stored yet. Two workers that hold the same message wait for each other at its customer."""
-    customers = [(item.message.workspace, item.resolved.customer.id) for item in items]
+    customers = [
+        (item.message.workspace, item.resolved.customer.id) for item in items if item.resolved.customer
+    ]
     await ticket_store.lock_customers(connection, customers)
     known = await ticket_store.stored(connection, [item.key for item in items])
     return [item for item in items if _is_new(item, known, writes, now)]

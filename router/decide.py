@@ -30,6 +30,7 @@ from router.facts import (
     TicketFacts,
     call_key,
     chat_key,
+    customer_of,
     is_answered,
 )
 from router.ruleset import RuleSet
@@ -43,7 +44,8 @@ def place(
     """The ticket that the message opens or joins."""
     found = continuity.continuation(message, facts, rules, now)
     opens, picked = found.joins is None, categorise.pick(message, rules)
-    subject = rules.subject(message, resolved.customer.trust)
+    customer = customer_of(resolved)
+    subject = rules.subject(message, customer.trust)
     verdict = rule_engine.run(subject, rules, opens=opens, picked=picked.department)
     record: dict[str, Any] = {
         "rule_set": rules.version,
@@ -63,14 +65,14 @@ def place(
         "category": {"value": placed.category, "reason": placed.category_reason},
         "priority": {"value": priority, "candidates": candidates},
         "deadline": msgspec.to_builtins(deadline),
-        "customer": {"trust": resolved.customer.trust, "matched_by": resolved.customer.matched_by},
+        "customer": {"trust": customer.trust, "matched_by": customer.matched_by},
     }
     ticket = Ticket(
         id=ids.ticket_id(message.workspace, message.message_id),
         number=0,
         workspace=message.workspace,
-        customer=resolved.customer.id,
-        trust=resolved.customer.trust,
+        customer=customer.id,
+        trust=customer.trust,
         channel=message.channel,
         account=message.account,
         store=rules.store(message),

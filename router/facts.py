@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from contracts.inbound import InboundMessage
-from contracts.resolved import ResolvedMessage
+from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
 
 Participant = tuple[str, str]
@@ -106,6 +106,12 @@ class Staff:
         if plan.placement.opens:
             self.last_assigned[key] = now
         return self
+
+
+def customer_of(resolved: ResolvedMessage) -> CustomerLink:
+    """Whose message it is. What is routed has a customer: the worker rejects it otherwise."""
+    assert resolved.customer is not None
+    return resolved.customer
 
 
 def is_routed(message: InboundMessage) -> bool:

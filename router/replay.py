@@ -11,7 +11,7 @@ from contracts.resolved import ResolvedMessage
 from contracts.ticket import Ticket
 from router import continuity
 from router.decide import assign, place, rotation_key
-from router.facts import Facts, Placement, Staff, TicketFacts
+from router.facts import Facts, Placement, Staff, TicketFacts, customer_of
 from router.ruleset import RuleSet
 
 
@@ -32,7 +32,7 @@ def _facts(record: dict[str, Any], resolved: ResolvedMessage, message: InboundMe
             id=UUID(seen["ticket"]),
             number=seen["number"],
             workspace=message.workspace,
-            customer=resolved.customer.id,
+            customer=customer_of(resolved).id,
             trust="none",
             channel=message.channel,
             account=message.account,

@@ -13,6 +13,7 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.topics import RESOLVED, Topic
 from router.batch import Item, decide
+from router.facts import is_routed
 from router.ruleset import RuleSet
 from runtime import metrics
 from runtime.clock import Clock
@@ -69,9 +70,12 @@ class Router(Stage[ResolvedMessage]):
         if rules is None:
             return Reject("unknown_workspace", str(resolved.workspace))
         try:
-            return Item(resolved, _inbound.decode(resolved.inbound), rules)
+            message = _inbound.decode(resolved.inbound)
         except msgspec.MsgspecError as error:
             return Reject("undecodable_inbound", str(error)[:200])
+        if resolved.customer is None and is_routed(message):
+            return Reject("no_customer", f"a {message.kind} belongs to a customer")
+        return Item(resolved, message, rules)
 
     def _rules(self, workspace: UUID) -> RuleSet | None:
         found = self._workspaces.get(workspace)

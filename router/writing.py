@@ -31,7 +31,7 @@ def add_message(
             message.workspace,
             message.message_id,
             plan.ticket.id if plan else None,
-            resolved.customer.id,
+            resolved.customer.id if resolved.customer else None,
             message.channel,
             message.account,
             message.provider_id,

@@ -31,7 +31,7 @@ class MessageRow(NamedTuple):
     workspace: UUID
     message: UUID
     ticket: UUID | None
-    customer: UUID
+    customer: UUID | None
     channel: str
     account: str
     provider_id: str
