@@ -38,6 +38,12 @@ def _mail(settings: Settings) -> Sequence[Service]:
     return [MailService(settings)]
 
 
+def _smtp(settings: Settings) -> Sequence[Service]:
+    from ingest.smtp import SmtpService
+
+    return [SmtpService(settings)]
+
+
 def _telegram(settings: Settings) -> Sequence[Service]:
     from ingest.telegram_poll import TelegramService
 
@@ -95,6 +101,7 @@ PROCESSES = {
     for process in (
         Process("gateway", "forms and webhooks over HTTP", _gateway),
         Process("mail", "IMAP mailboxes", _mail, lambda s: bool(s.mailboxes)),
+        Process("smtp", "takes mail by SMTP", _smtp, lambda s: s.smtp_port > 0),
         Process("telegram", "Telegram long poll", _telegram, lambda s: any(bot.poll for bot in s.bots)),
         Process("identity", "links messages to customers", _identity),
         Process("router", "decides and writes tickets", _router),

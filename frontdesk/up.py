@@ -25,6 +25,7 @@ from frontdesk.embedded import EmbeddedKafka, EmbeddedPostgres, die_with_parent
 from frontdesk.processes import PROCESSES
 from runtime.settings import Bot, Settings, environment
 
+_SMTP_PORT = 8025
 _PARTITIONS = 4
 _STOP_SECONDS = 12.0
 _READY_SECONDS = 120.0
@@ -201,6 +202,7 @@ class System:
             allow_less_replication=True,
             gateway_port=free_port(given.gateway_port),
             desk_port=free_port(given.desk_port),
+            smtp_port=free_port(given.smtp_port or _SMTP_PORT),
             bots=bots,
             hooks=given.hooks or workspace_setup.demo_hooks(self._secret),
         )

@@ -99,6 +99,7 @@ def describe(settings: Settings, prepared: Prepared, metrics: list[str]) -> dict
         "form": f"{gateway}/forms/{form}",
         "gateway": gateway,
         "desk": desk,
+        "smtp": f"{settings.listen}:{settings.smtp_port}",
         "metrics": metrics,
         "kafka": settings.kafka,
         # With the demo workspace set, since row-level security shows nothing without one.
@@ -132,6 +133,7 @@ def show(console: Console, where: dict[str, Any], file: Path) -> None:
         ("contact form", where["form"]),
         ("desk", f"{where['desk']}/tickets (Authorization: Bearer, and api_key of the file below)"),
         ("webhooks", f"{where['gateway']}/webhooks/CHANNEL (addresses and secrets in the file below)"),
+        ("mail by SMTP", f"{where['smtp']} (for support@demo.example)"),
         ("metrics", " ".join(where["metrics"])),
         ("data", where["data"]),
         ("for scripts", file),

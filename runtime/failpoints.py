@@ -16,6 +16,7 @@ NAMES = frozenset(
         "router.after_commit",
         "relay.after_produce",
         "imap.after_produce",
+        "smtp.after_produce",
         "telegram.after_produce",
         "host.before_ack",
     }

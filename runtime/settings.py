@@ -102,6 +102,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JSON list."""
     public_url: str = ""
     """The gateway as providers call it, without a path: some sign the address. Empty: as it listens."""
+    smtp_port: int = 0
+    """Port that takes mail by SMTP; 0: none."""
+    smtp_certificate: Path | None = None
+    """PEM chain for STARTTLS; none: it is not offered."""
+    smtp_key: Path | None = None
+    """PEM key of the certificate; none: in the same file."""
     telegram_api: str = "https://api.telegram.org"
     poll_seconds: int = 60
     """IMAP: the longest time between two looks into a folder, whether IDLE lives or not."""

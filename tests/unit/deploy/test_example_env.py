@@ -13,7 +13,16 @@ EXAMPLE = Path(__file__).resolve().parents[3] / "deploy/config/example.env"
 LINES = dict(re.findall(rf"^#?({PREFIX}\w+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
 
 # Settings whose default is empty: the example shows what a value looks like.
-SHOWN = {"postgres", "postgres_system", "postgres_owner", "mailboxes", "bots", "hooks"}
+SHOWN = {
+    "postgres",
+    "postgres_system",
+    "postgres_owner",
+    "mailboxes",
+    "bots",
+    "hooks",
+    "smtp_certificate",
+    "smtp_key",
+}
 
 
 def test_it_names_every_setting() -> None:
