@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from runtime.kafka import ensure_topics
+from tests.support.door import BOT, CONFIG, HOOKS, PUBLIC, Door, running
+from tests.support.shop import configure, settings
 from tests.support.system import Broker, Dsns, Server, fresh_database, migrated_template
 
 
@@ -28,3 +31,12 @@ def database(postgres: Server, template: str) -> Iterator[Dsns]:
     """A migrated, empty database: DSNs of the owner, the application and the system role."""
     with fresh_database(postgres, template) as dsns:
         yield dsns
+
+
+@pytest.fixture
+async def door(broker: Broker, database: Dsns, tmp_path: Path) -> AsyncIterator[Door]:
+    """A gateway with an account of every channel that is called, each opened by its secret."""
+    await configure(database, CONFIG)
+    chosen = settings(broker, database, tmp_path, bots=(BOT,), hooks=HOOKS, public_url=PUBLIC)
+    async with running(chosen) as opened:
+        yield opened

@@ -2,127 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 import msgspec
 import pytest
 
-from contracts.inbound import InboundMessage
-from contracts.workspace import Account, Workspace
-from ingest import rating_links
-from ingest.gateway_service import GatewayService
-from ingest.rating_links import Rated
-from runtime.health import Health
-from runtime.settings import Bot, Hook, Settings
-from tests.channels.test_examples import EXAMPLES
+from contracts.workspace import Account
+from ingest.channel import Verifies, channels
+from runtime.settings import Hook
 from tests.support import hooks
+from tests.support.door import ACCOUNTS, CHANNELS, SECRETS, Door, examples, running
 from tests.support.shop import SHOP, WORKSPACE, configure, settings
 from tests.support.system import Broker, Dsns
-from tests.support.topics import Since
-
-PUBLIC = "https://desk.example"
-ACCOUNTS = {channel: f"{channel.replace('_', '-')}-a" for channel in (*hooks.SIGNED, "telegram")}
-SECRETS = {channel: "meta-secret" if channel in hooks.META else f"{channel}-secret" for channel in ACCOUNTS}
-CONFIG: Workspace = msgspec.structs.replace(
-    SHOP,
-    accounts=(
-        *SHOP.accounts[:2],
-        *(Account(channel=channel, id=account, store="a") for channel, account in ACCOUNTS.items()),
-    ),
-)
-HOOKS = tuple(
-    Hook(
-        workspace="shop",
-        channel=channel,
-        account=account,
-        secrets=("older", SECRETS[channel]),
-        verify_token="agreed",
-    )
-    for channel, account in ACCOUNTS.items()
-    if channel != "telegram"
-)
-BOT = Bot(workspace="shop", account=ACCOUNTS["telegram"], secret=SECRETS["telegram"])
-CHANNELS = sorted(ACCOUNTS)
-
-
-@dataclass(slots=True)
-class Door:
-    """The gateway as its callers see it."""
-
-    client: httpx.AsyncClient
-    since: Since
-
-    async def post(
-        self, channel: str, body: bytes, kind: str = "application/json", secret: str | None = None
-    ) -> httpx.Response:
-        path = f"/webhooks/{channel}/{ACCOUNTS[channel]}"
-        signed = hooks.headers(channel, secret or SECRETS[channel], body, PUBLIC + path)
-        if channel == "rating":
-            # With the key itself, and so without an id of the delivery, which would be the rating's.
-            signed = {"authorization": f"Bearer {secret or SECRETS[channel]}"}
-        return await self.client.post(path, content=body, headers={"content-type": kind} | signed)
-
-    async def stored(self) -> list[InboundMessage]:
-        """Each event once, in no order: a stored message is one of these ids."""
-        found = {message.message_id: message for message in await self.since.messages()}
-        return list(found.values())
-
-
-@asynccontextmanager
-async def running(chosen: Settings) -> AsyncIterator[Door]:
-    """A gateway that has read its accounts."""
-    service = GatewayService(chosen)
-    health = Health()
-    service.report(health)
-    task = asyncio.create_task(service.run())
-    try:
-        url = f"http://127.0.0.1:{await service.port()}"
-        async with asyncio.timeout(30):
-            while not await has_accounts(health):
-                await asyncio.sleep(0.02)
-        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
-            yield Door(client, await Since.now(chosen.kafka))
-    finally:
-        await service.stop()
-        await asyncio.wait_for(task, 20)
-
-
-async def has_accounts(health: Health) -> bool:
-    try:
-        await health.ready_checks["accounts"]()
-    except RuntimeError:
-        return False
-    return True
-
-
-@pytest.fixture
-async def door(broker: Broker, database: Dsns, tmp_path: Path) -> AsyncIterator[Door]:
-    await configure(database, CONFIG)
-    chosen = settings(broker, database, tmp_path, bots=(BOT,), hooks=HOOKS, public_url=PUBLIC)
-    async with running(chosen) as opened:
-        yield opened
-
-
-def examples(channel: str) -> list[tuple[bytes, str, list[dict[str, Any]]]]:
-    """Bodies, their types, and what is expected of them; without those that need another account's settings."""
-    found = []
-    for path in EXAMPLES:
-        name = path.name.partition(".")[0]
-        if path.parent.name == channel and not path.with_name(f"{name}.options.json").exists():
-            kind = hooks.FORM if path.suffix == ".form" else "application/json"
-            expected = json.loads(path.with_name(f"{name}.out.json").read_text())
-            found.append((path.read_bytes(), kind, expected))
-    return found
 
 
 def events(expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -281,101 +176,6 @@ async def test_the_only_account_need_not_be_named(door: Door) -> None:
     assert [m.account for m in await door.stored()] == ["viber-a"]
 
 
-CALL = {
-    "call_id": "pbx-77",
-    "from": "+48221234567",
-    "to": "+48225550100",
-    "started_at": "2026-01-01T00:00:00Z",
-}
-
-
-async def test_every_state_of_a_call_is_an_event_under_the_call(door: Door) -> None:
-    states = ("finished", "incoming", "answered", "recording", "incoming")
-    for state in states:
-        body = json.dumps(CALL | {"event": state, "updated_at": "2026-01-01T00:01:00Z"}).encode()
-        signed = hooks.headers("call", SECRETS["call"], body)
-        assert (await door.client.post("/calls", content=body, headers=signed)).status_code == 200
-    found = await door.stored()
-    assert sorted(m.fields["event"] for m in found) == ["answered", "finished", "incoming", "recording"]
-    assert {(m.kind, m.target, m.conversation_key) for m in found} == {("call", "pbx-77", "+48221234567")}
-
-
-WRONG = [
-    ("/calls", {"event": "incoming"}, "call_id"),
-    ("/calls", CALL | {"event": "exploded"}, "event"),
-    ("/calls", CALL | {"duration_s": "long"}, "duration_s"),
-    ("/calls", CALL | {"updated_at": "yesterday"}, "updated_at"),
-    ("/ratings", {"ticket": 7, "score": "great"}, "score"),
-    ("/ratings", {"ticket": "7", "score": "positive"}, "ticket"),
-    ("/ratings", {"ticket": 7, "score": "positive", "comment": 7}, "comment"),
-    ("/ratings", {"ticket": 7, "score": "positive", "at": "yesterday"}, "at"),
-]
-
-
-async def test_systems_are_told_what_to_correct(door: Door) -> None:
-    for path, body, field in WRONG:
-        bearer = {"Authorization": f"Bearer {SECRETS[path.strip('/').removesuffix('s')]}"}
-        answer = await door.client.post(path, json=body, headers=bearer)
-        assert (answer.status_code, [e["field"] for e in answer.json()["errors"]]) == (422, [field])
-    assert (await door.since.messages(), await door.since.dead_letters()) == ([], [])
-
-
-async def test_a_captured_call_of_a_system_is_refused_later(door: Door) -> None:
-    body = json.dumps({"ticket": 7, "score": "positive"}).encode()
-    old = (datetime.now(UTC) - timedelta(minutes=6)).timestamp()
-    signed = hooks.headers("rating", SECRETS["rating"], body, at=old)
-    answer = await door.client.post("/ratings", content=body, headers=signed)
-    assert (answer.status_code, answer.json()["code"]) == (401, "stale")
-
-
-def link(expires: timedelta = timedelta(days=7), secret: str = SECRETS["rating"], **changes: Any) -> str:
-    rated = Rated(
-        workspace="shop",
-        account=ACCOUNTS["rating"],
-        ticket=1001,
-        answer="m-77",
-        expires=int((datetime.now(UTC) + expires).timestamp()),
-    )
-    return rating_links.token(msgspec.structs.replace(rated, **changes), secret)
-
-
-async def test_a_customer_rates_once_however_often_the_link_is_used(door: Door) -> None:
-    url = f"/ratings/{link()}"
-    for _ in range(3):
-        page = await door.client.get(url, params={"score": "negative"})
-        assert (page.status_code, 'value="negative" selected' in page.text) == (200, True)
-    assert await door.since.messages() == []
-
-    for comment in ("Too slow", "Too slow", "I press again"):
-        answer = await door.client.post(url, data={"score": "negative", "comment": comment})
-        assert (answer.status_code, "Thank you" in answer.text) == (200, True)
-    found = await door.since.messages()
-    assert len({(m.message_id, m.raw.sha256) for m in found if m.raw}) == 1
-    first = found[0]
-    assert (first.kind, first.target, first.text) == ("rating", "m-77", "Too slow")
-    assert first.fields == {"ticket": "1001", "answer": "m-77", "score": "negative"}
-
-
-async def test_links_that_are_forged_or_too_old_open_nothing(door: Door) -> None:
-    claims, _, signature = link().partition(".")
-    other = link(ticket=1002).partition(".")[0]
-    forged = (
-        f"{other}.{signature}",
-        f"{claims}.{signature[:-2]}AA",
-        claims,
-        "x",
-        "x.y",
-        link(secret="guessed"),
-    )
-    for token in forged:
-        assert (await door.client.get(f"/ratings/{token}")).status_code == 404
-        posted = await door.client.post(f"/ratings/{token}", data={"score": "positive"})
-        assert posted.status_code == 404
-    old = await door.client.post(f"/ratings/{link(timedelta(seconds=-1))}", data={"score": "positive"})
-    assert old.status_code == 410
-    assert await door.since.messages() == []
-
-
 async def test_accounts_are_told_apart_by_their_number_and_by_their_secret(
     broker: Broker, database: Dsns, tmp_path: Path
 ) -> None:
@@ -420,6 +220,4 @@ async def test_one_channel_is_enough_and_what_has_no_secret_is_closed(
 
 
 def test_every_signed_channel_is_tested_here() -> None:
-    from ingest.channel import Verifies, channels
-
     assert {name for name, channel in channels().items() if isinstance(channel, Verifies)} == set(CHANNELS)
