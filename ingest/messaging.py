@@ -125,12 +125,12 @@ class _Event:
         return self._made("edit", identity, target=mid, text=words(edit.get("text")) or None)
 
     def _statuses(self, name: str, status: dict[str, Any]) -> Iterator[InboundMessage]:
-        """Of each message that is named; else of all up to the watermark."""
+        """Of each message that is named; else of all up to the watermark. The same status at another time is another fact."""
         watermark = status.get("watermark")
         more = {"event": name, "status": _STATUSES[name], "watermark": watermark}
         named = [ident(mid) for mid in items(status.get("mids")) or [status.get("mid")] if mid]
         for mid in named:
-            yield self._made("status", f"{mid}:{_STATUSES[name]}", more, target=mid)
+            yield self._made("status", composed(mid, _STATUSES[name], self._time), more, target=mid)
         if not named:
             yield self._made("status", composed(_STATUSES[name], self._person, watermark or self._time), more)
 

@@ -57,7 +57,10 @@ def _event(call: Call, event: dict[str, Any]) -> Iterator[InboundMessage]:
         facts |= {"context": event.get("context"), "subscribed": event.get("subscribed")}
     if name == "message" and token is None:
         raise ValueError("a message without a token")
-    identity = composed(token, name) if token else composed(name, user, event.get("timestamp"))
+    if token and name not in _STATUSES:
+        identity = composed(token, name)
+    else:
+        identity = composed(token or user, name, event.get("timestamp"))
     own = (Handle(kind="viber_user", value=user, proof="channel"),) if user else ()
     yield call.event(
         "viber",

@@ -153,7 +153,12 @@ def _read_mark(event: _Event) -> Iterator[InboundMessage]:
     if reader["id"] != event.ours:
         at = when(given.get("created_timestamp"))
         yield event.made(
-            "status", f"{last}:read", reader, target=last, fields={"status": "read"}, server_at=at
+            "status",
+            composed(last, "read", given.get("created_timestamp")),
+            reader,
+            target=last,
+            fields={"status": "read"},
+            server_at=at,
         )
 
 
