@@ -18,7 +18,13 @@ _TYPES = {"image": "image/*", "video": "video/*", "audio": "audio/*"}
 _STATUSES = {"delivery": "delivered", "read": "read", "messaging_seen": "read", "seen": "read"}
 _SYSTEM = frozenset(
     {"optin", "referral", "account_linking", "policy_enforcement", "app_roles", "game_play"}
-    | {"pass_thread_control", "take_thread_control", "request_thread_control", "messaging_feedback"}
+    | {
+        "pass_thread_control",
+        "take_thread_control",
+        "request_thread_control",
+        "message_request",
+        "messaging_feedback",
+    }
 )
 
 

@@ -57,6 +57,13 @@ async def test_what_is_not_signed_leaves_nothing(door: Door) -> None:
     assert (await door.since.messages(), await door.since.dead_letters()) == ([], [])
 
 
+async def test_a_signature_that_comes_twice_is_none(door: Door) -> None:
+    body = whatsapp(said(1))
+    [signed] = hooks.headers("whatsapp", SECRETS["whatsapp"], body).items()
+    answer = await door.client.post("/webhooks/whatsapp", content=body, headers=[signed, signed])
+    assert answer.status_code == 403
+
+
 async def test_the_older_of_two_secrets_opens_as_well(door: Door) -> None:
     for channel in hooks.SIGNED:
         body, kind, _ = examples(channel)[0]
