@@ -54,7 +54,7 @@ def _identity(settings: Settings) -> Sequence[Service]:
     from identity.worker import Identity
 
     parts = Parts(settings)
-    stage = Identity(parts.database, parts.producer, parts.workspaces, parts.clock)
+    stage = Identity(parts.database, parts.producer, parts.workspaces)
     return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
 
 

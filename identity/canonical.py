@@ -1,10 +1,12 @@
-"""The one spelling of a handle that is compared. Never unifies two deliverable mailboxes (trust model, I13).
+"""The one spelling of a handle that is compared. Never unifies two deliverable mailboxes or two lines (trust model, I13).
 
-Each function returns None for a value that identifies nobody: it is kept raw on the message and never linked.
+Each function returns None for what is no address, number or id: it is kept raw on the message and never linked. Whether a
+well-formed handle says who somebody is, is another question: `identity/shared.py`.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -13,80 +15,88 @@ import phonenumbers
 
 _ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
-# Addresses that many people share or nobody reads: mail from them says nothing about who wrote.
-_NOBODY = frozenset({"noreply", "no-reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster"})
+# RFC 5321 4.1.2 with the letters of RFC 6531: whatever is printable and not special.
+_ATOM = r'[^\x00-\x20\x7f()<>\[\]:;@\\,".]+'
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_QUOTED = re.compile(r'"((?:[^\x00-\x1f\x7f"\\]|\\[\x20-\x7e])+)"')
+_TOP_LEVEL = re.compile(r"[a-z]{2,}|xn--[a-z0-9-]+")
+_MAX_LOCAL, _MAX_ADDRESS = 64, 254
 
-# What broken integrations send instead of a value (PostHog's list of illegal ids is the source of the idea).
-_JUNK = frozenset(
-    {"", "null", "none", "undefined", "nan", "unknown", "anonymous", "[object object]", "0", "-1", "true"}
-)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
-_MAX_LOCAL, _MAX_ADDRESS, _MAX_DIGITS = 64, 254, 40
+
+def canonical(kind: str, value: str, region: str | None = None) -> str | None:
+    """The value of a handle of this kind as it is stored and compared."""
+    if kind == "email":
+        return email(value)
+    return phone(value, region) if kind == "phone" else account(value)
 
 
 @lru_cache(maxsize=100_000)
 def email(value: str) -> str | None:
-    """NFC, ASCII case fold of the local part, the domain as lower-case IDNA A-labels (RFC 5890). Dots and plus
-    parts stay: only the receiving domain knows what they mean."""
-    address = unicodedata.normalize("NFC", value.strip()).translate(_ASCII_LOWER)
-    local, at, domain = address.rpartition("@")
-    if not at or not local or len(local.encode()) > _MAX_LOCAL or not _is_local_part(local):
+    """NFC, ASCII case fold of the local part, needless quotes dropped, the domain as lower-case IDNA A-labels (RFC 5890).
+    Dots and plus parts stay: only the receiving domain knows what they mean."""
+    given = value.strip(" \t")
+    local, at, domain = unicodedata.normalize("NFC", given).rpartition("@")
+    name, host = _local_part(local), domain_name(domain)
+    if not at or name is None or host is None or len(name.encode()) > _MAX_LOCAL:
         return None
-    host = _domain(domain)
-    if host is None or len(local) + 1 + len(host) > _MAX_ADDRESS:
+    found = f"{name}@{host}"
+    # RFC 5321 limits what is sent, which RFC 6531 lets be either form.
+    return found if max(len(found.encode()), len(given.encode())) <= _MAX_ADDRESS else None
+
+
+def _local_part(local: str) -> str | None:
+    quoted = _QUOTED.fullmatch(local)
+    name = (re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else local).translate(_ASCII_LOWER)
+    if not name.isprintable():
         return None
-    return f"{local}@{host}"
+    if _DOT_ATOM.fullmatch(name):
+        return name
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"' if quoted else None
 
 
-def _is_local_part(local: str) -> bool:
-    if local.startswith('"') and local.endswith('"') and len(local) > 2:
-        return all(character.isprintable() for character in local)
-    if local.startswith(".") or local.endswith(".") or ".." in local:
-        return False
-    return all(c.isprintable() and c not in ' ()<>[]:;@\\,"' for c in local)
-
-
-def _domain(domain: str) -> str | None:
-    domain = domain.removesuffix(".")
-    if not domain or "." not in domain:
-        return None
+@lru_cache(maxsize=10_000)
+def domain_name(domain: str) -> str | None:
+    """Lower-case A-labels of a domain below a top-level one; None for addresses of machines and for what is no domain."""
     try:
         # Not UTS 46: its mapping would unify spellings (fullwidth letters) that are no mailbox's own.
-        return idna.encode(domain.lower(), strict=True).decode()
+        host = idna.encode(domain.lower(), strict=True).decode()
+        labels = host.split(".")
+        shown = [idna.decode(label) for label in labels]
+        # One label from right to left makes RFC 5893 hold for all of them.
+        if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for label in shown for letter in label):
+            for label in shown:
+                idna.check_bidi(label, check_ltr=True)
     except idna.IDNAError:
         return None
+    return host if len(labels) > 1 and _TOP_LEVEL.fullmatch(labels[-1]) else None
 
 
 @lru_cache(maxsize=100_000)
 def phone(value: str, region: str | None) -> str | None:
-    """+E.164 of a valid number; `region` (ISO 3166) is the account's, never guessed from a name or a language.
+    """+E.164 of a number that the numbering plans know, with `;ext=` (RFC 3966) when it has an extension: two people on
+    one switchboard are two. `region` (ISO 3166) is the account's, never guessed from a name or a language.
 
     Parsing costs some 50 µs, so results are remembered.
     """
-    if not 3 <= len(value) <= _MAX_DIGITS:
-        return None
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number) or not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_valid_number(number):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    line = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{line};ext={number.extension}" if number.extension else line
+
+
+def phone_of_network(value: str, region: str | None) -> str | None:
+    """The number by which a network knows its member. As it is, if it has the form of E.164: numbering plans change, and
+    WhatsApp keeps the numbers of its oldest Brazilian and Mexican members, which are valid no more."""
+    return value if _E164.fullmatch(value) else phone(value, region)
 
 
 def account(value: str) -> str | None:
     """Ids that a network or a site gives (Telegram, PSID, X …): strings, compared as they are."""
     stripped = value.strip()
     return stripped if stripped and len(stripped) <= 255 and stripped.isprintable() else None
-
-
-def canonical(kind: str, value: str, region: str | None = None) -> str | None:
-    """The value of a handle of this kind as it is stored and compared, or None if it identifies nobody."""
-    if value.strip().lower() in _JUNK:
-        return None
-    if kind == "email":
-        address = email(value)
-        return None if address is None or address.partition("@")[0] in _NOBODY else address
-    if kind == "phone":
-        return phone(value, region)
-    return account(value)

@@ -1,13 +1,15 @@
-"""From what a channel transcribed to what it proves about the sender."""
+"""From what a channel transcribed to what it proves about the person."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from contracts.inbound import InboundMessage, Proof
-from identity.canonical import canonical
+from identity.canonical import canonical, phone_of_network
+from identity.shared import Shown, identifies, is_own
 
 HandleKey = tuple[UUID, str, str]
 """Workspace, kind, canonical value: what is unique where it is verified."""
@@ -31,15 +33,30 @@ class Observation:
         return self.proof in _PROVEN
 
 
-def observations(message: InboundMessage, region: str | None = None) -> list[Observation]:
-    """The sender's handles that may identify, best first. Mentions and junk are left out."""
+def observations(
+    message: InboundMessage, region: str | None = None, own: frozenset[Shown] = frozenset()
+) -> list[Observation]:
+    """The counterpart's handles that may identify, best first: without mentions, shared ones and junk. `region`: the
+    account's country; `own`: the workspace's own handles (`shared.own_handles`)."""
     found: dict[HandleKey, Observation] = {}
-    for handle in message.sender.handles:
-        if handle.proof == "mentioned":
+    for kind, given, proof in _counterpart(message):
+        if proof == "mentioned":
             continue
-        value = canonical(handle.kind, handle.value, region)
-        if value is None:
+        proven = proof in _PROVEN
+        spelled = phone_of_network if kind == "phone" and proven else None
+        value = spelled(given, region) if spelled else canonical(kind, given, region)
+        if value is None or not identifies(kind, value, proven) or is_own((kind, value), own):
             continue
-        key = (message.workspace, handle.kind, value)
-        found.setdefault(key, Observation(key, handle.proof))
+        key = (message.workspace, kind, value)
+        found.setdefault(key, Observation(key, proof))
     return sorted(found.values(), key=lambda o: (_PRIORITY.get(o.key[1], _CHANNEL_ID), o.key[1], o.key[2]))
+
+
+def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof]]:
+    """Whom the event is about. An echo was sent by us: the network's id of its recipient says whose conversation it is."""
+    for handle in message.sender.handles:
+        yield handle.kind, handle.value, handle.proof
+    if message.kind == "echo":
+        for recipient in message.recipients:
+            if recipient.kind is not None:
+                yield recipient.kind, recipient.value, "channel"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
+from uuid import UUID
 
 import msgspec
 
@@ -12,19 +13,18 @@ from contracts.base import encode
 from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
-from identity.decide import Facts, Plan, resolve
+from contracts.workspace import Account
+from identity.decide import Facts, Holder, Plan, resolve
 from identity.evidence import Observation, observations
+from identity.shared import Shown, own_handles
 from runtime import metrics
-from runtime.clock import Clock
 from runtime.failpoints import failpoint
 from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Connection, Database
 from runtime.stage import Batch, Delivery, Done, Outcome, Stage
 from sinks.postgres import identity_store
 from sinks.postgres.config_store import WorkspaceCache
-from sinks.postgres.identity_store import CustomerRow, EventRow, HandleRow
-
-Seen = list[tuple[Delivery[InboundMessage], list[Observation]]]
+from sinks.postgres.identity_store import CustomerRow, LinkRow
 
 
 class Identity(Stage[InboundMessage]):
@@ -33,13 +33,11 @@ class Identity(Stage[InboundMessage]):
     name: ClassVar[str] = "identity"
     sources: ClassVar[tuple[Topic, ...]] = (INBOUND, OVERFLOW)
 
-    def __init__(
-        self, database: Database, producer: Producer, workspaces: WorkspaceCache, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, producer: Producer, workspaces: WorkspaceCache) -> None:
         self._database = database
         self._producer = producer
         self._workspaces = workspaces
-        self._clock = clock
+        self._own_handles: dict[UUID, tuple[str, frozenset[Shown]]] = {}
 
     async def start(self) -> None:
         await self._database.open()
@@ -52,46 +50,55 @@ class Identity(Stage[InboundMessage]):
     async def run(self, batch: Batch[InboundMessage]) -> list[Outcome]:
         """Commit, produce, and only then report: a crash in between repeats both, to the same effect."""
         await self._workspaces.refresh(batch.workspaces)
+        accounts = [self._account(delivery.message) for delivery in batch]
+        seen = [self._observed(d.message, account) for d, account in zip(batch, accounts, strict=True)]
         async with self._database.transaction(batch.workspaces) as connection:
-            seen, facts = await self._read(connection, batch)
-            plans = [self._decide(delivery.message, shown, facts) for delivery, shown in seen]
-            await self._write(connection, plans)
+            facts = await _facts(connection, seen)
+            plans = []
+            for delivery, account, shown in zip(batch, accounts, seen, strict=True):
+                plan = resolve(delivery.message, shown, facts, account.claimed if account else "attach")
+                facts.after(plan)
+                plans.append(plan)
+            await identity_store.write(
+                connection,
+                [_customer(plan) for plan in plans if plan.is_new],
+                [row for plan in plans for row in _links(plan)],
+            )
         failpoint("identity.after_commit")
-        await self._producer.send_all([_outgoing(d, plan) for (d, _), plan in zip(seen, plans, strict=True)])
+        await self._producer.send_all([_outgoing(d, plan) for d, plan in zip(batch, plans, strict=True)])
         failpoint("identity.after_produce")
-        _count(plans)
+        for plan in plans:
+            metrics.identity_resolutions.labels(plan.message.channel, _decision(plan)).inc()
         return [Done() for _ in plans]
 
-    async def _read(self, connection: Connection, batch: Batch[InboundMessage]) -> tuple[Seen, Facts]:
-        seen = [
-            (delivery, observations(delivery.message, self._region(delivery.message))) for delivery in batch
-        ]
-        keys = {observation.key for _, shown in seen for observation in shown}
-        holders = await identity_store.holders(connection, keys)
-        return seen, Facts(holders.verified, holders.claimed)
+    def _account(self, message: InboundMessage) -> Account | None:
+        return self._workspaces.account(message.workspace, message.channel, message.account)
 
-    def _region(self, message: InboundMessage) -> str | None:
-        account = self._workspaces.account(message.workspace, message.channel, message.account)
-        return account.region if account else None
+    def _observed(self, message: InboundMessage, account: Account | None) -> list[Observation]:
+        return observations(message, account.region if account else None, self._own(message.workspace))
 
-    def _decide(self, message: InboundMessage, shown: list[Observation], facts: Facts) -> Plan:
-        account = self._workspaces.account(message.workspace, message.channel, message.account)
-        plan = resolve(message, shown, facts, account.claimed if account else "attach")
-        facts.after(plan)
-        return plan
+    def _own(self, workspace: UUID) -> frozenset[Shown]:
+        """The workspace's own handles, made anew when its configuration changes."""
+        version, config = self._workspaces.get(workspace) or ("", None)
+        known = self._own_handles.get(workspace)
+        if known is None or known[0] != version:
+            known = self._own_handles[workspace] = (version, own_handles(config) if config else frozenset())
+        return known[1]
 
-    async def _write(self, connection: Connection, plans: list[Plan]) -> None:
-        await identity_store.write(
-            connection,
-            [_customer(plan) for plan in plans if plan.is_new],
-            [row for plan in plans for row in _handles(plan)],
-            [row for plan in plans for row in _events(plan)],
-        )
+
+async def _facts(connection: Connection, seen: Sequence[Sequence[Observation]]) -> Facts:
+    facts = Facts()
+    keys = {observation.key for shown in seen for observation in shown}
+    for row in await identity_store.holders(connection, keys):
+        side = facts.verified if row.verified else facts.claimed
+        side[row.key] = Holder(row.since, row.customer, row.evidence)
+    return facts
 
 
 def _customer(plan: Plan) -> CustomerRow:
     message, founder = plan.message, plan.founded_by
     kind, value = founder.key[1:] if founder else ("message", str(message.message_id))
+    assert plan.customer is not None
     return CustomerRow(
         message.workspace,
         plan.customer,
@@ -103,28 +110,19 @@ def _customer(plan: Plan) -> CustomerRow:
     )
 
 
-def _handles(plan: Plan) -> Iterator[HandleRow]:
-    for link in plan.links:
-        state = "verified" if link.observation.proven else "claimed"
-        yield HandleRow(
-            *link.observation.key,
-            link.customer,
-            state,
-            link.observation.proof,
-            plan.message.received_at,
-            plan.message.message_id,
-        )
-
-
-def _events(plan: Plan) -> Iterator[EventRow]:
+def _links(plan: Plan) -> Iterator[LinkRow]:
     message = plan.message
     for link in plan.links:
         _, kind, value = link.observation.key
         action = "linked" if link.observation.proven else "claimed"
         event = ids.identity_event_id(message.message_id, action, kind, value)
-        proof, at = link.observation.proof, message.received_at
-        yield EventRow(
-            message.workspace, event, message.message_id, link.customer, action, kind, value, proof, at
+        yield LinkRow(
+            *link.observation.key,
+            link.customer,
+            link.observation.proof,
+            message.received_at,
+            message.message_id,
+            event,
         )
 
 
@@ -135,21 +133,22 @@ def _outgoing(delivery: Delivery[InboundMessage], plan: Plan) -> Outgoing:
         message_id=message.message_id,
         position=record.position,
         inbound=msgspec.Raw(record.value or b""),
-        customer=CustomerLink(
-            id=plan.customer, is_new=plan.is_new, trust=plan.trust, matched_by=plan.matched_by
-        ),
+        customer=_whose(plan),
         suggestions=plan.suggestions,
     )
-    key = f"{message.workspace}|{plan.customer}".encode()
+    key = f"{message.workspace}|{plan.customer or message.message_id}".encode()
     return Outgoing(RESOLVED.name, key, encode(resolved), record.headers)
 
 
-def _count(plans: list[Plan]) -> None:
-    for plan in plans:
-        metrics.identity_resolutions.labels(plan.message.channel, _decision(plan)).inc()
+def _whose(plan: Plan) -> CustomerLink | None:
+    if plan.customer is None:
+        return None
+    return CustomerLink(id=plan.customer, is_new=plan.is_new, trust=plan.trust, matched_by=plan.matched_by)
 
 
 def _decision(plan: Plan) -> str:
+    if plan.customer is None:
+        return "nobody"
     if plan.is_new:
         return "new_person" if plan.trust not in ("none", "claimed") else "new_unverified"
     if plan.suggestions:

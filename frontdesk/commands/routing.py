@@ -22,6 +22,7 @@ from frontdesk import console
 from identity.decide import Facts as IdentityFacts
 from identity.decide import resolve
 from identity.evidence import observations
+from identity.shared import own_handles
 from router.calendars import WorkingHours
 from router.deadlines import due
 from router.decide import assign, carried, place
@@ -77,7 +78,7 @@ def decide(
     """Identity and routing of a file of messages, on empty tables: one decision record a line. Nothing is stored."""
     workspace = load_folder(config)
     rules = RuleSet(workspace, version(workspace))
-    people, facts, staff = IdentityFacts(), Facts(), Staff()
+    people, facts, staff, own = IdentityFacts(), Facts(), Staff(), own_handles(workspace)
     latest: dict[UUID, Plan] = {}
     read = decoder(InboundMessage)
     for number, line in enumerate(file.read_bytes().splitlines()):
@@ -86,7 +87,8 @@ def decide(
         except msgspec.MsgspecError as error:
             raise Poison("undecodable", f"line {number + 1}: {error}") from None
         account = rules.account(message.channel, message.account)
-        plan = resolve(message, observations(message, account.region if account else None), people)
+        shown = observations(message, account.region if account else None, own)
+        plan = resolve(message, shown, people, account.claimed if account else "attach")
         people.after(plan)
         row: dict[str, Any] = {
             "message_id": message.message_id,

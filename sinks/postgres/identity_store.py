@@ -7,18 +7,24 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
+
 from contracts.errors import Transient
 from runtime.postgres import Connection
 from sinks.postgres.sql import columns, queries
 
 HandleKey = tuple[UUID, str, str]
+"""Workspace, kind, canonical value."""
 
 
-class Holders(NamedTuple):
-    """Root customers by handle."""
+class HolderRow(NamedTuple):
+    """Who holds a handle, as a root customer; since when, and which message made the link."""
 
-    verified: dict[HandleKey, UUID]
-    claimed: dict[HandleKey, UUID]
+    key: HandleKey
+    verified: bool
+    since: datetime
+    customer: UUID
+    evidence: UUID
 
 
 class CustomerRow(NamedTuple):
@@ -31,78 +37,64 @@ class CustomerRow(NamedTuple):
     created: datetime
 
 
-class HandleRow(NamedTuple):
+class LinkRow(NamedTuple):
+    """A handle of a customer. `event`: the id of the event that the link is in the history; a proof of `claimed` makes a
+    claim, any other a verified handle."""
+
     workspace: UUID
     kind: str
     value: str
     customer: UUID
-    state: str
     proof: str
     since: datetime
     evidence: UUID
-
-
-class EventRow(NamedTuple):
-    workspace: UUID
     event: UUID
-    message: UUID
-    customer: UUID
-    action: str
-    kind: str | None
-    value: str | None
-    proof: str | None
-    at: datetime
 
 
-_EVENTS = ("workspaces", "events", "messages", "customers", "actions", "kinds", "values", "proofs", "at")
+_KEY = ("workspaces", "kinds", "values")
+_CUSTOMERS = ("workspaces", "customers", "founding_kinds", "founding_values", "proven", "names", "created")
+_LINKS = ("link_workspaces", "kinds", "values", "holders", "proofs", "since", "evidence", "events")
 
 
-_EVENTS = ("workspaces", "events", "messages", "customers", "actions", "kinds", "values", "proofs", "at")
+async def holders(connection: Connection, keys: Iterable[HandleKey]) -> list[HolderRow]:
+    """Who holds these handles now: at most one row for its verified holder, and one for the earliest claimant."""
+    wanted = list(keys)
+    if not wanted:
+        return []
+    rows = await connection.execute(queries("identity")["holders"], columns(_KEY, wanted))
+    return [
+        HolderRow(wanted[number - 1], state == "verified", since, customer, evidence)
+        for number, state, since, customer, evidence in await rows.fetchall()
+    ]
 
 
-async def holders(connection: Connection, keys: Iterable[HandleKey]) -> Holders:
-    """Who holds these handles now."""
-    found = Holders({}, {})
-    arrays = columns(("workspaces", "kinds", "values"), sorted(keys))
-    if not arrays["kinds"]:
-        return found
-    rows = await connection.execute(queries("identity")["holders"], arrays)
-    for workspace, kind, value, state, customer in await rows.fetchall():
-        side = found.verified if state == "verified" else found.claimed
-        side[(workspace, kind, value)] = customer
-    return found
-
-
-async def write(
-    connection: Connection,
-    customers: Iterable[CustomerRow],
-    handles: Iterable[HandleRow],
-    events: Iterable[EventRow],
-) -> None:
+async def write(connection: Connection, customers: Iterable[CustomerRow], links: Iterable[LinkRow]) -> None:
     """Adds what is new; what is there stays. Raises `Transient` when another transaction took a verified handle in
     between: decide again on fresh facts."""
-    sql = queries("identity")
     people = sorted({row[:2]: row for row in customers}.values(), key=lambda row: row[:2])
-    if people:
-        names = ("workspaces", "customers", "kinds", "values", "proven", "names", "created")
-        await connection.execute(sql["insert_customers"], columns(names, people))
-    links = sorted({row[:4]: row for row in handles}.values(), key=lambda row: row[:4])
-    if links:
-        await _insert_handles(connection, links)
-    history = sorted({row[:2]: row for row in events}.values(), key=lambda row: row[:2])
-    if history:
-        await connection.execute(sql["insert_events"], columns(_EVENTS, history))
-
-
-async def _insert_handles(connection: Connection, links: Sequence[HandleRow]) -> None:
-    sql = queries("identity")
-    names = ("workspaces", "kinds", "values", "customers", "states", "proofs", "since", "evidence")
-    rows = await connection.execute(sql["insert_handles"], columns(names, links))
-    inserted = {tuple(row) for row in await rows.fetchall()}
-    doubtful = [row[:4] for row in links if row.state == "verified" and row[:4] not in inserted]
-    if not doubtful:
+    shown = sorted(links, key=lambda row: row[:4])
+    if not people and not shown:
         return
-    arrays = columns(("workspaces", "kinds", "values", "customers"), doubtful)
+    arrays = columns(_CUSTOMERS, people) | columns(_LINKS, shown)
+    rows = await connection.execute(queries("identity")["write"], arrays)
+    proven = [row for row in shown if row.proof != "claimed"]
+    if not proven:
+        return
+    new = {tuple(row) for row in await rows.fetchall()}
+    doubtful = [row for row in proven if row[:4] not in new]
+    if doubtful:
+        await _settle(connection, doubtful)
+
+
+async def _settle(connection: Connection, doubtful: Sequence[LinkRow]) -> None:
+    """Proofs of handles that were there: claimed by the same customer, linked by the same message, or lost to another."""
+    sql = queries("identity")
+    names = (*_KEY, "customers", "proofs", "since", "evidence")
+    arrays = columns(names, [row[:7] for row in doubtful])
+    try:
+        await connection.execute(sql["promote"], arrays)
+    except UniqueViolation:
+        raise Transient("identity: a verified handle was linked meanwhile") from None
     taken = await (await connection.execute(sql["taken"], arrays)).fetchone()
     if taken and taken[0]:
         raise Transient("identity: a verified handle was linked meanwhile")

@@ -123,7 +123,7 @@ async def _rebuild(chain: Chain) -> None:
     records = [record async for record in _inbound_records(chain.settings.kafka)]
     parts = Parts(chain.settings)
     producer = MemoryProducer()
-    identity = Identity(parts.database, producer, parts.workspaces, parts.clock)
+    identity = Identity(parts.database, producer, parts.workspaces)
     await MemoryHost(identity, records, producer=producer).run()
     resolved = [
         Record(RESOLVED.name, 0, offset, out.key, out.value, out.headers)

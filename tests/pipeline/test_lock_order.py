@@ -36,7 +36,7 @@ async def test_opposite_batches_never_deadlock_past_a_retry(database: Dsns) -> N
         await ConfigStore(system).apply(config, version(config), "test", NOW - timedelta(days=1))
         async with system.transaction([WORKSPACE]) as connection:
             # As identity leaves them: the customer's row is what serialises a conversation.
-            await identity_store.write(connection, [_customer(chat) for chat in range(CHATS)], [], [])
+            await identity_store.write(connection, [_customer(chat) for chat in range(CHATS)], [])
     async with Database(database.app) as one, Database(database.app) as other:
         for number in range(ROUNDS):
             forth = [_delivery(number, place) for place in range(SIZE)]
