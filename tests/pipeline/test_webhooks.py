@@ -226,5 +226,7 @@ async def test_one_channel_is_enough_and_what_has_no_secret_is_closed(
         assert len(await door.stored()) == 1
 
 
-def test_every_signed_channel_is_tested_here() -> None:
-    assert {name for name, channel in channels().items() if isinstance(channel, Verifies)} == set(CHANNELS)
+def test_every_network_is_tested_here() -> None:
+    called = {name for name, channel in channels().items() if isinstance(channel, Verifies)}
+    # Mail by a provider's webhook has tests of its own.
+    assert called - {"email"} == set(CHANNELS)
