@@ -11,7 +11,17 @@ import sys
 import typer
 
 from contracts.errors import FrontdeskError, Transient
-from frontdesk.commands import audit, config, deadletters, ingestion, keys, routing, system, tickets
+from frontdesk.commands import (
+    audit,
+    canonical,
+    config,
+    deadletters,
+    ingestion,
+    keys,
+    routing,
+    system,
+    tickets,
+)
 from frontdesk.console import errors
 from frontdesk.up import UpError
 from runtime.settings import SettingsError
@@ -25,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, ingestion, routing, tickets):
+for module in (system, ingestion, routing, tickets, canonical):
     module.register(app)
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")

@@ -1,4 +1,4 @@
-"""`tickets`, `customer`, `trace`, `canonical`, `verify`: what is stored, and whether all of it is."""
+"""`tickets`, `customer`, `trace`, `verify`: what is stored, and whether all of it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import msgspec
 import typer
 
 from contracts.errors import Refused
-from contracts.inbound import HANDLE_KINDS
 from frontdesk import console
 from identity.canonical import canonical as canonical_value
 from ingest.spool import pending
@@ -22,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (tickets, customer, trace, canonical, verify):
+    for command in (tickets, customer, trace, verify):
         app.command()(command)
 
 
@@ -122,19 +121,6 @@ async def _trace(named: str, wait: float) -> dict[str, Any]:
     for row in trail:
         row["detail"] = msgspec.json.decode(row["detail"])
     return {"ticket": console.spelled_out(stored[0].ticket), "messages": messages, "trail": trail}
-
-
-def canonical(
-    kind: Annotated[str, typer.Argument(help=", ".join(HANDLE_KINDS))],
-    values: Annotated[list[str], typer.Argument()],
-    region: Annotated[str | None, typer.Option(help="ISO 3166 country of the account, for phones")] = None,
-    json: Json = False,
-) -> None:
-    """The form in which handles are compared; null for a value that identifies nobody."""
-    for value in values:
-        found = canonical_value(kind, value, region)
-        row = {"kind": kind, "value": value, "canonical": found}
-        console.write_json(row) if json else console.output.print(found or "-", highlight=False)
 
 
 def verify(json: Json = False) -> None:
