@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -56,14 +57,31 @@ def parse(body: bytes, content_type: str) -> Form:
     return Form(given, [])
 
 
-def _multipart(body: bytes, content_type: str) -> Form:
+def raw_fields(body: bytes, content_type: str) -> dict[str, bytes]:
+    """The values of a form as bytes, files among them: for what has a charset of its own."""
+    try:
+        if media_type(content_type) == MULTIPART:
+            return {part.name: part.raw for part in _parts(body, content_type)}
+        pairs = parse_qsl(
+            body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, encoding="latin-1"
+        )
+    except (ValueError, MultipartError) as error:
+        raise Poison("undecodable", type(error).__name__) from None
+    return {name: value.encode("latin-1") for name, value in pairs}
+
+
+def _parts(body: bytes, content_type: str) -> Iterator[Any]:
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not boundary:
         raise Poison("undecodable", "no boundary")
-    form = Form({}, [])
     # The body is in memory and limited already, so no part goes to a temporary file.
     memory = {"spool_limit": len(body), "memory_limit": len(body), "disk_limit": 0}
-    for part in MultipartParser(BytesIO(body), boundary, part_limit=_MOST_FIELDS, **memory):
+    yield from MultipartParser(BytesIO(body), boundary, part_limit=_MOST_FIELDS, **memory)
+
+
+def _multipart(body: bytes, content_type: str) -> Form:
+    form = Form({}, [])
+    for part in _parts(body, content_type):
         if part.filename is None:
             form.values[part.name] = part.raw.decode()
         elif part.filename or part.raw:

@@ -12,6 +12,11 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import parse_qs, parse_qsl, urlsplit, urlunsplit
 
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
 from contracts.errors import Refused
 from ingest.channel import Request
 
@@ -65,6 +70,29 @@ def standard_webhooks(request: Request, secrets: Sequence[str]) -> None:
     matches = [_same(one, wanted) for one in given]
     # A header that came twice has been joined by commas, and is none.
     if not any(matches) or any(one.count(",") != 1 for one in given):
+        raise _forged()
+    if not _is_recent(sent, request.at):
+        raise Refused("stale", "signed too long ago, or in the future", status=401)
+
+
+def mailgun(timestamp: str, nonce: str, given: str, secrets: Sequence[str], now: datetime) -> None:
+    """HMAC-SHA256 of time and token (https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks).
+    The mail itself is not covered: only TLS protects it on its way."""
+    signed = f"{timestamp}{nonce}".encode()
+    body_hmac(given, signed, secrets, "hex")
+    if not _is_recent(timestamp, now):
+        raise Refused("stale", "signed too long ago, or in the future", status=401)
+
+
+SENDGRID = "x-twilio-email-event-webhook-signature"
+
+
+def sendgrid(request: Request, secrets: Sequence[str]) -> None:
+    """ECDSA over time and body, by the public key that SendGrid shows: that is the secret here
+    (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features)."""
+    sent = request.headers.get("x-twilio-email-event-webhook-timestamp", "")
+    signed = sent.encode() + request.body
+    if not any(_is_signed(request.headers[SENDGRID], signed, key) for key in configured(secrets)):
         raise _forged()
     if not _is_recent(sent, request.at):
         raise Refused("stale", "signed too long ago, or in the future", status=401)
@@ -135,6 +163,17 @@ def _key(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error:
         return secret.encode()
+
+
+def _is_signed(given: str, signed: bytes, public_key: str) -> bool:
+    try:
+        key = load_der_public_key(base64.b64decode(public_key, validate=True))
+        if not isinstance(key, EllipticCurvePublicKey):
+            return False
+        key.verify(base64.b64decode(given, validate=True), signed, ECDSA(SHA256()))
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature):
+        return False
+    return True
 
 
 def _is_recent(sent: str, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,8 +11,8 @@ from contracts import ids
 from contracts.channels import LIMITS, Limits
 from contracts.errors import Poison
 from contracts.inbound import Attachment, Handle, InboundMessage, Proof, Recipient, Sender
-from ingest.channel import REF, Normalised, Raw, raw_of
-from ingest.mail import authentication, bounces, dates, forwarded, mime, quoting, threading
+from ingest.channel import REF, Normalised, Raw, Request, raw_of
+from ingest.mail import authentication, bounces, dates, forwarded, mime, quoting, threading, webhook
 from ingest.mail.headers import Address, Headers, addresses
 from ingest.text import clean, one_line, within
 
@@ -37,8 +37,14 @@ class Email:
     name = "email"
     limits: Limits = LIMITS["email"]
 
+    def verify(self, request: Request, secrets: Sequence[str]) -> None:
+        """Of mail that a provider posts."""
+        webhook.verify(request, secrets)
+
     def normalise(self, raw: Raw) -> Normalised:
-        """One message a mail. Only empty bytes are `Poison`: an unreadable mail is a message without a body."""
+        """One message a mail. Only empty bytes, and a form without a mail, are `Poison`: an unreadable mail is a message
+        without a body."""
+        raw = webhook.unwrapped(raw)
         if not raw.body.strip():
             raise Poison("empty", "no bytes")
         mail = mime.parse(raw.body)
