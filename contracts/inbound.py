@@ -72,6 +72,11 @@ class Sender(Payload, frozen=True, kw_only=True):
     """The sender as the source wrote it, for people to read; never parsed again."""
     authentication: str | None = None
     """Mail: `pass`, `fail` or `none`, the DMARC outcome our own server reported; other channels: null."""
+    named_by: Literal["from", "reply_to", "form", "list", "forward"] = "from"
+    """Mail: what says that it is this person. All but `from` are somebody else's word: of an account whose Reply-To we
+    believe, of a program that sends a form's content, of a list or group that put itself into From, and of who forwarded it."""
+    through: str | None = None
+    """Mail: the address in From when it is another than the person's."""
 
 
 class Recipient(Payload, frozen=True, kw_only=True):
@@ -107,6 +112,24 @@ class Raw(Payload, frozen=True, kw_only=True):
     ref: str | None = None
 
 
+class Cut(Payload, frozen=True, kw_only=True):
+    """A piece of a mail's text that was set apart: the next `length` characters of `quoted_text` (a quote) or of `signature`
+    stood before character `at` of `text`."""
+
+    what: Literal["quote", "signature"]
+    at: int
+    length: int
+
+
+class NamedTicket(Payload, frozen=True, kw_only=True):
+    """A ticket that a mail names by its number. Anybody can write a number: only a signed one says more than that."""
+
+    number: int
+    where: Literal["address", "message_id", "subject"]
+    signed: bool = False
+    """The token is ours, and made for the address that the sender writes from; of a bounce, for the one that failed."""
+
+
 class InboundMessage(Payload, frozen=True, kw_only=True):
     """One event of one channel, transcribed, not interpreted. Every time is an aware UTC datetime."""
 
@@ -128,6 +151,8 @@ class InboundMessage(Payload, frozen=True, kw_only=True):
     reply_to: tuple[str, ...] = ()
     """Mail: every id of References and In-Reply-To, oldest first, without angle brackets. Networks: the provider id of the
     message that is quoted."""
+    tickets: tuple[NamedTicket, ...] = ()
+    """Mail: tickets named by reply tokens and in the subject, signed ones first, each number and place once."""
     sender: Sender = Sender()
     recipients: tuple[Recipient, ...] = ()
     subject: str | None = None
@@ -135,7 +160,15 @@ class InboundMessage(Payload, frozen=True, kw_only=True):
     """The newly written part, up to 64 KiB; more is archived under `text_ref`."""
     text_ref: str | None = None
     quoted_text: str | None = None
+    """Mail: what the text quotes or forwards, up to 64 KiB; more is archived under `quoted_text_ref`."""
     quoted_text_ref: str | None = None
+    signature: str | None = None
+    """Mail: the lines below the text that name the sender or the mail program."""
+    cuts: tuple[Cut, ...] = ()
+    """Mail: where quotes and signature stood, in the order of the mail, so that the whole can be shown again."""
+    html: str | None = None
+    """Mail: the HTML body made safe for display, which loads nothing from elsewhere; over 64 KiB it is archived under
+    `html_ref` instead. The original is in `raw`."""
     html_ref: str | None = None
     attachments: tuple[Attachment, ...] = ()
     fields: dict[str, str] = {}
