@@ -1,0 +1,169 @@
+"""Whose a message is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts.inbound import Kind
+from identity.decide import FOUNDING
+from router.facts import is_routed
+from tests.support.identity import Registry, shown
+from tests.support.routing import NOW, mail, message
+
+KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
+EVENTS = sorted(set(KINDS) - FOUNDING)
+ANN = ("email", "ann@x.example", "verified")
+CHAT = ("telegram_user", "777", "channel")
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+@pytest.mark.parametrize("handle", [ANN, CHAT, ("email", "ann@x.example", "claimed")])
+def test_an_event_that_is_no_message_founds_nobody(registry: Registry, kind: Any, handle: Any) -> None:
+    plan = registry.take(shown("one", handle, kind=kind))
+    assert (plan.customer, plan.is_new, plan.trust, plan.links) == (None, False, "none", ())
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_it_goes_to_the_customer_who_is_there(registry: Registry, kind: Any) -> None:
+    founded = registry.take(shown("one", CHAT))
+    plan = registry.take(shown("two", CHAT, ANN, kind=kind))
+    assert (plan.customer, plan.is_new, plan.trust, plan.matched_by) == (
+        founded.customer,
+        False,
+        "channel",
+        "telegram_user",
+    )
+    assert plan.links == (), "it links nothing either"
+
+
+def test_a_claimed_event_goes_to_a_claimant_and_a_proven_one_does_not(registry: Registry) -> None:
+    founded = registry.take(shown("one", ("email", "ann@x.example", "claimed")))
+    claimed = registry.take(shown("two", ("email", "ann@x.example", "claimed"), kind="auto_reply"))
+    assert (claimed.customer, claimed.trust) == (founded.customer, "claimed")
+    assert registry.take(shown("three", ANN, kind="auto_reply")).customer is None
+    separate = registry.take(shown("four", ("email", "ann@x.example", "claimed"), kind="bounce"), "separate")
+    assert separate.customer is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_routed_has_a_customer(kind: Any) -> None:
+    for channel in ("webform", "call"):
+        inbound = message("one", kind=kind, channel=channel, fields={"event": "missed"})
+        assert Registry().take(inbound).customer is not None or not is_routed(inbound)
+
+
+def test_somebody_without_a_handle_is_a_person_of_this_message(registry: Registry) -> None:
+    one, two = registry.take(message("one")), registry.take(message("two"))
+    assert one.customer != two.customer
+    assert one.is_new
+    assert one.trust == "none"
+    assert registry.take(message("one")).customer == one.customer
+
+
+def test_a_shared_mailbox_is_nobody_s(registry: Registry) -> None:
+    office = [registry.take(mail(name, "office@firm.example", proof="verified")) for name in "abc"]
+    assert len({plan.customer for plan in office}) == 3
+    assert all(plan.links == () for plan in office)
+
+
+def test_a_proven_handle_founds_and_is_found_again(registry: Registry) -> None:
+    one = registry.take(shown("one", CHAT, ("email", "ann@x.example", "claimed")))
+    two = registry.take(shown("two", CHAT))
+    assert one.is_new
+    assert not two.is_new
+    assert (two.customer, two.trust, two.matched_by) == (one.customer, "channel", "telegram_user")
+    assert {link.observation.key[1]: link.observation.proof for link in one.links} == {
+        "telegram_user": "channel",
+        "email": "claimed",
+    }
+
+
+def test_what_is_proven_beside_a_known_handle_is_linked_and_a_claim_is_not(registry: Registry) -> None:
+    one = registry.take(shown("one", CHAT))
+    contact = ("phone", "+48601100200", "verified")
+    two = registry.take(shown("two", CHAT, contact, ("email", "ann@x.example", "claimed")))
+    assert [link.observation.key[1] for link in two.links] == ["phone"]
+    assert registry.take(shown("three", contact)).customer == one.customer
+    assert registry.take(shown("four", ("email", "ann@x.example", "claimed"))).customer != one.customer
+
+
+def test_two_holders_are_not_joined_but_shown_to_people(registry: Registry) -> None:
+    chat, ann = registry.take(shown("one", CHAT)), registry.take(shown("two", ANN))
+    both = registry.take(shown("three", ANN, CHAT))
+    assert (both.customer, both.links) == (chat.customer, ())
+    assert [(s.customer, s.reason) for s in both.suggestions] == [(ann.customer, "verified_together")]
+
+
+def test_a_proven_handle_never_goes_to_who_only_claims_it(registry: Registry) -> None:
+    claimant = registry.take(shown("one", ("email", "ann@x.example", "claimed")))
+    holder = registry.take(shown("two", ANN))
+    assert holder.is_new
+    assert holder.customer != claimant.customer
+    assert [(s.customer, s.reason) for s in holder.suggestions] == [(claimant.customer, "claimed_before")]
+    later = registry.take(shown("three", ("email", "ann@x.example", "claimed")))
+    assert (later.customer, later.trust) == (holder.customer, "claimed")
+
+
+def test_of_several_claimants_the_earliest_is_meant(registry: Registry) -> None:
+    phone = ("phone", "+48601100200", "claimed")
+    late = registry.take(shown("late", CHAT, phone))
+    early = registry.take(
+        shown("early", ("telegram_user", "888", "channel"), phone, received_at=NOW - timedelta(1))
+    )
+    assert registry.take(shown("claim", phone)).customer == early.customer != late.customer
+
+
+def test_the_strongest_proof_is_the_trust(registry: Registry) -> None:
+    assert registry.take(shown("one", CHAT, ANN)).trust == "verified"
+    assert registry.take(shown("two", ("external_id", "42", "authoritative"), CHAT)).trust == "authoritative"
+
+
+def test_a_failed_authentication_stays_apart_without_a_claim(registry: Registry) -> None:
+    registry.take(shown("one", ANN))
+    forged = registry.take(mail("two", "ann@x.example", authentication="fail"))
+    assert forged.is_new
+    assert (forged.trust, forged.links, forged.suggestions) == ("none", (), ())
+
+
+def test_an_account_may_keep_claims_apart(registry: Registry) -> None:
+    ann = registry.take(shown("one", ANN))
+    claim = ("email", "ann@x.example", "claimed")
+    first, second = (registry.take(shown(name, claim), "separate") for name in ("two", "three"))
+    assert len({ann.customer, first.customer, second.customer}) == 3
+    assert [(s.customer, s.reason) for s in first.suggestions] == [(ann.customer, "claimed_handle")]
+    assert [link.observation.proof for link in first.links] == ["claimed"]
+
+
+@pytest.mark.parametrize("policy", ["attach", "separate"])
+@pytest.mark.parametrize(
+    "again",
+    [
+        shown("one", CHAT, ("email", "ann@x.example", "claimed")),
+        shown("one", ANN, CHAT),
+        shown("one", ("email", "ann@x.example", "claimed"), ("phone", "+48601100200", "claimed")),
+        message("one"),
+        mail("one", "ann@x.example", authentication="fail"),
+    ],
+)
+def test_a_message_read_again_is_decided_the_same(policy: Any, again: Any) -> None:
+    for before in ([], [shown("before", ANN)], [shown("before", ("email", "ann@x.example", "claimed"))]):
+        registry = Registry()
+        registry.take_all(before)
+        assert registry.take(again, policy) == registry.take(again, policy)
+
+
+def test_after_a_merge_the_root_is_meant(registry: Registry) -> None:
+    one, two = registry.take(shown("one", CHAT)), registry.take(shown("two", ANN))
+    assert two.customer is not None
+    for key, holder in registry.facts.verified.items():
+        registry.facts.verified[key] = holder._replace(customer=two.customer)
+    again = registry.take(shown("one", CHAT))
+    assert again.customer == two.customer != one.customer
