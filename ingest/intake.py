@@ -220,6 +220,12 @@ def _by_reference(message: InboundMessage, blobs: dict[str, bytes]) -> InboundMe
             digest = ids.sha256_hex(encoded)
             blobs[digest] = encoded
             changes |= {part: content[:4096], ref: REF + digest}
+    if message.html:
+        # Not cut: half a page is no page.
+        encoded = message.html.encode()
+        digest = ids.sha256_hex(encoded)
+        blobs[digest] = encoded
+        changes |= {"html": None, "html_ref": REF + digest}
     if message.raw and message.raw.inline is not None:
         blobs[message.raw.sha256] = message.raw.inline
         changes["raw"] = msgspec.structs.replace(message.raw, inline=None, ref=REF + message.raw.sha256)

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts import ids
-from contracts.channels import LIMITS, Limits
+from contracts.channels import LIMITS, MAX_TEXT_BYTES, Limits
 from contracts.errors import Poison
 from contracts.inbound import Attachment, Handle, InboundMessage, Proof, Recipient, Sender
 from ingest.channel import REF, Normalised, Raw, Request, raw_of
-from ingest.mail import authentication, bounces, dates, forwarded, mime, quoting, threading, webhook
+from ingest.mail import authentication, bounces, dates, display, forwarded, mime, quoting, threading, webhook
 from ingest.mail.headers import Address, Headers, addresses
 from ingest.text import clean, one_line, within
 
 _NAME, _SUBJECT, _FIELD, _ADDRESS = 200, 998, 1_000, 320
+_PAGE = 2 << 20
 AUTOMATED = "automated"
 """The mark of a mail that a program or a list sent: it opens a ticket but is never answered by one."""
 
@@ -68,6 +69,7 @@ class Email:
             marks.append("odd_date")
         text, text_ref = _held(visible, blobs)
         rest, rest_ref = _held(quoted, blobs)
+        page, page_ref = _shown(mail.html, blobs)
         event = InboundMessage(
             message_id=ids.message_id(raw.workspace, self.name, raw.account, provider_id),
             workspace=raw.workspace,
@@ -88,7 +90,8 @@ class Email:
             text_ref=text_ref,
             quoted_text=rest,
             quoted_text_ref=rest_ref,
-            html_ref=_archived(mail.html.encode("utf-8", "replace"), blobs) if mail.html else None,
+            html=page,
+            html_ref=page_ref,
             attachments=tuple(_attachment(file, blobs) for file in mail.files),
             fields=_fields(mail.headers, subject, kind.details, person, sender),
             locale=_locale(mail.headers),
@@ -179,6 +182,15 @@ def _held(text: str, blobs: dict[str, bytes]) -> tuple[str | None, str | None]:
         return None, None
     short, cut = within(clean(text))
     return short, _archived(text.encode("utf-8", "replace"), blobs) if cut else None
+
+
+def _shown(page: str | None, blobs: dict[str, bytes]) -> tuple[str | None, str | None]:
+    """The page for display, or where it is when it is long."""
+    if not page:
+        return None, None
+    shown = display.harmless(page[:_PAGE])
+    encoded = shown.encode("utf-8", "replace")
+    return (shown, None) if len(encoded) <= MAX_TEXT_BYTES else (None, _archived(encoded, blobs))
 
 
 def _archived(data: bytes, blobs: dict[str, bytes]) -> str:
