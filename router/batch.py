@@ -12,9 +12,10 @@ import msgspec
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from router import writing
+from router.continuity import continuation
 from router.deadlines import starts_at
 from router.decide import assign, carried, place, rotation_key
-from router.facts import Facts, Placement, Plan, Staff, TicketFacts, is_routed, refs_of
+from router.facts import Facts, Placement, Plan, Staff, TicketFacts, is_echo, is_routed, refs_of
 from router.ruleset import RuleSet
 from runtime.postgres import Connection
 from runtime.stage import Drop, Outcome, Reject
@@ -58,14 +59,11 @@ async def decide(
     """What the batch writes. Locks in the order that every writer keeps: customers, tickets, rotations, agents."""
     writes = Writes()
     fresh = await _fresh(connection, items, writes, now)
-    routed = [item for item in fresh if is_routed(item.message)]
+    routed = [item for item in fresh if is_routed(item.message) or is_echo(item.message)]
     tickets = await _tickets(connection, routed)
-    for item in routed:
-        placement = place(item.resolved, item.message, tickets.facts, item.rules, now)
-        item.placement = _numbered(placement, number)
-        tickets.facts.after(item.placement)
-    staff = await _staff(connection, routed)
-    _assign(routed, staff, tickets, writes, now)
+    placed = [item for item in routed if _place(item, tickets.facts, number, now)]
+    staff = await _staff(connection, placed)
+    _assign(placed, staff, tickets, writes, now)
     for item in fresh:
         writing.add_message(writes, item.resolved, item.message, item.plan, _is_late(item, tickets))
     return writes
@@ -112,6 +110,18 @@ async def _tickets(connection: Connection, routed: Sequence[Item]) -> _Tickets:
         for key, row in rows.items()
     }
     return _Tickets(rows, newest, Facts(facts, by_ref))
+
+
+def _place(item: Item, facts: Facts, number: NumberSource, now: datetime) -> bool:
+    """Finds the item's ticket, and moves the facts on for the next; False when there is none."""
+    message = item.message
+    if is_echo(message) and (
+        item.resolved.customer is None or continuation(message, facts, item.rules, now).joins is None
+    ):
+        return False
+    item.placement = _numbered(place(item.resolved, message, facts, item.rules, now), number)
+    facts.after(item.placement)
+    return True
 
 
 async def _staff(connection: Connection, routed: Sequence[Item]) -> Staff:

@@ -32,6 +32,7 @@ from router.facts import (
     chat_key,
     customer_of,
     is_answered,
+    is_echo,
 )
 from router.ruleset import RuleSet
 
@@ -163,7 +164,7 @@ def _join(
     now: datetime,
 ) -> Placement:
     ticket = facts.ticket
-    wakes = ticket.status in ("waiting", "solved") and not is_answered(message)
+    wakes = ticket.status in ("waiting", "solved") and not (is_answered(message) or is_echo(message))
     joined = msgspec.structs.replace(
         ticket,
         status="open" if wakes else ticket.status,

@@ -125,6 +125,11 @@ def is_routed(message: InboundMessage) -> bool:
 _UNANSWERED = ("missed", "voicemail")
 
 
+def is_echo(message: InboundMessage) -> bool:
+    """What an agent wrote past us, in the network's own program: it is shown on the ticket of its chat, and opens none."""
+    return message.kind == "echo" and message.conversation_key is not None
+
+
 def is_answered(message: InboundMessage) -> bool:
     """A call that somebody has taken: its ticket is a record, no work."""
     return message.kind == "call" and message.fields.get("event") == "finished"

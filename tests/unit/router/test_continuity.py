@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contracts.inbound import Recipient
+from router.facts import is_echo, is_routed
 from tests.support.routing import DAY, NOW, Desk, chat, mail, message, rule_set
 
 
@@ -85,3 +86,17 @@ def test_an_older_reference_joins_when_the_newer_one_is_another_person_s(desk: D
 def test_every_form_opens_a_ticket(desk: Desk) -> None:
     first = desk.take(message("one", email="anna@x.example"))
     assert desk.take(message("two", email="anna@x.example")).ticket.id != first.ticket.id
+
+
+def test_what_an_agent_wrote_elsewhere_wakes_no_ticket(desk: Desk) -> None:
+    first = desk.take(chat("one"))
+    desk.set(first, status="waiting")
+    echo = chat("two", kind="echo", direction="out", handles=())
+    assert is_echo(echo)
+    assert not is_routed(echo)
+    answered = desk.take(echo)
+    assert (answered.ticket.id, answered.ticket.status, answered.ticket.messages) == (
+        first.ticket.id,
+        "waiting",
+        2,
+    )
