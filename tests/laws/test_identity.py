@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.inbound import Handle, InboundMessage
@@ -19,8 +19,8 @@ from tests.support.routing import NOW, message
 
 NETWORKS = [("telegram_user", "7"), ("telegram_user", "8"), ("psid", "7"), ("external_id", "42")]
 TYPED = [
-    *(("email", value) for value in ("ann@x.example", "Ann@X.example", "ben@x.example", "info@x.example")),
-    *(("phone", value) for value in ("+48601100200", "+48 601 100 200", "+48601100201", "null")),
+    *(("email", value) for value in ("ann@x.example", "Ann@X.example", "info@x.example")),
+    *(("phone", value) for value in ("+48601100200", "+48 601 100 200", "null")),
 ]
 KINDS = ["message"] * 6 + ["edit", "bounce", "status", "reaction"]
 
@@ -93,6 +93,8 @@ class Table:
         return facts
 
 
+# Two who claim the same, the later one first, are rare.
+@settings(max_examples=500)
 @given(anything)
 def test_one_batch_of_many_is_many_batches_of_one(messages: list[InboundMessage]) -> None:
     table, one_by_one = Table(), []
@@ -113,10 +115,9 @@ def test_reading_again_adds_nothing(messages: list[InboundMessage]) -> None:
 
 
 @given(anything)
-def test_a_message_that_comes_twice_is_decided_once(messages: list[InboundMessage]) -> None:
-    for one in messages:
-        first, second = taken([*messages, one])[-1], taken([*messages, one, one])[-1]
-        assert first == second
+def test_a_message_that_comes_twice_is_decided_the_same(messages: list[InboundMessage]) -> None:
+    *_, first, again = taken([*messages, messages[-1]])
+    assert first == again
 
 
 @given(st.data(), one_proof)
