@@ -58,6 +58,8 @@ class Raw:
     trace: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the account that the channel knows: `address`, `authserv`, `groups`, `sender_verified`."""
+    reply_keys: Sequence[bytes] = field(default=(), repr=False)
+    """Keys of the workspace that sign reply tokens (`contracts/reply_tokens.py`), the newest first."""
     served: Mapping[tuple[str, str], Served] = field(default_factory=dict)
     """Channel and the provider's own name of an account -> ours: those that the same secret opens; with an empty name, the
     account that takes all. Nothing for a channel: its events are of the account that was called."""

@@ -1,60 +1,114 @@
-"""What our own mail server says about the sender (RFC 8601). Anybody can write that header: only the configured
-server's counts, and only if the sender's domain is aligned (RFC 7489)."""
+"""What our own mail server says about the sender (RFC 8601). Anybody can write that header: only a configured server's counts,
+only above the line at which that server took the mail from strangers, and only if the sender's domain is aligned (RFC 7489)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
+from ingest.mail import headers
 from ingest.mail.headers import Headers
 
 Outcome = Literal["pass", "fail", "none"]
 
+GOOGLE = "mx.google.com"
+MICROSOFT = "protection.outlook.com"
+
+_RESULTS = "authentication-results"
 _COMMENT = re.compile(r"\([^()]*\)")
 _METHOD = re.compile(r"(?:^|\s)dmarc\s*(?:/\s*\d+)?\s*=\s*([a-z]+)", re.IGNORECASE)
 _FROM = re.compile(r"header\.from\s*=\s*\"?(?:[^\s;\"@]*@)?([^\s;\"]+)", re.IGNORECASE)
+_BY = re.compile(r"(?:^|\s)by\s+([a-z0-9.-]+)", re.IGNORECASE)
 
 
-def outcome(fields: Headers, trusted: Iterable[str], sender: str) -> Outcome:
-    """DMARC as reported by a trusted server for the domain of `sender`. No trusted server: nothing is known.
+class Verdict(NamedTuple):
+    """`outcome`: DMARC for the sender's domain. `ignored`: somebody else wrote such a header in our server's name."""
 
-    A server that adds this header removes strangers' copies with its own name (RFC 8601, section 5). If two remain,
-    one of them may be forged, so the worst one counts.
-    """
-    names = {name.strip().lower() for name in trusted if name.strip()}
-    if not names or "@" not in sender or sum(name == "from" for name, _ in fields.fields) != 1:
-        return "none"
+    outcome: Outcome
+    ignored: bool = False
+
+
+def verdict(fields: Headers, trusted: Iterable[str], sender: str) -> Verdict:
+    """What the trusted servers report for the domain of `sender`. No trusted server: nothing is known. Of several reports all
+    must agree; one that cannot be read says nothing."""
+    names = frozenset(name.strip().lower() for name in trusted if name.strip())
+    if not names or "@" not in sender:
+        return Verdict("none")
+    line = _trust_line(fields, names)
+    ours, others = [], 0
+    for at, (name, value) in enumerate(fields.fields):
+        if name == _RESULTS and (results := _in_our_name(headers.text(value), names)) is not None:
+            if at < line:
+                ours.append(results)
+            else:
+                others += 1
+    if sum(name == "from" for name, _ in fields.fields) != 1:
+        return Verdict("none", others > 0)
     domain = sender.rpartition("@")[2].lower().rstrip(".")
-    reported: set[Outcome] = set()
-    for value in fields.all("authentication-results"):
-        plain = _without_comments(value)
-        server, _, results = plain.partition(";")
-        if (server.split() or [""])[0].strip('"').lower() in names:
-            reported.add(_dmarc(results, domain))
-    reported.discard("none")
-    if len(reported) > 1 or "fail" in reported:
-        return "fail"
-    return reported.pop() if reported else "none"
+    reported = {word for results in ours for word in _dmarc(results, domain)}
+    if "fail" in reported:
+        return Verdict("fail", others > 0)
+    return Verdict("pass" if reported == {"pass"} else "none", others > 0)
+
+
+def _trust_line(fields: Headers, names: frozenset[str]) -> int:
+    """Where the fields end that our own servers wrote: each puts its own on top, so this is the first `Received` of the server
+    that reports, and without one the first of all. Google writes its results below that field, before the sender's own."""
+    received = [(at, _by(value)) for at, (name, value) in enumerate(fields.fields) if name == "received"]
+    for at, host in received:
+        if host in names or (MICROSOFT in names and host.endswith(f".{MICROSOFT}")):
+            return _end_of_trace(fields, at) if host == GOOGLE else at
+    return received[0][0] if received else len(fields.fields)
+
+
+_TRACE = frozenset(
+    {_RESULTS, "received-spf", "arc-seal", "arc-message-signature", "arc-authentication-results"}
+)
+
+
+def _end_of_trace(fields: Headers, received: int) -> int:
+    at = received + 1
+    while at < len(fields.fields) and fields.fields[at][0] in _TRACE:
+        # One report a server: a second one is the sender's.
+        if fields.fields[at][0] == _RESULTS:
+            return at + 1
+        at += 1
+    return at
+
+
+def _by(received: bytes) -> str:
+    found = _BY.search(_without_comments(received[:4096].decode("ascii", "replace")))
+    return found[1].lower() if found else ""
+
+
+def _in_our_name(value: str, names: frozenset[str]) -> str | None:
+    """The results, if the header says that one of our servers reports them. Microsoft's writes no name."""
+    plain = _without_comments(value)
+    server, _, results = plain.partition(";")
+    name = (server.split() or [""])[0].strip('"').lower()
+    if "=" in name:
+        return plain if MICROSOFT in names else None
+    return results if name in names else None
 
 
 def _without_comments(value: str) -> str:
-    for _ in range(10):
+    for _ in range(headers.MAX_COMMENT_DEPTH):
         value, changed = _COMMENT.subn(" ", value)
         if not changed:
             break
     return value
 
 
-def _dmarc(results: str, domain: str) -> Outcome:
+def _dmarc(results: str, domain: str) -> Iterator[Outcome]:
+    """What each DMARC result says; a header without one (of SPF alone, say) says nothing, which contradicts nobody."""
     for result in results.split(";"):
         found = _METHOD.search(result)
         if found is None:
             continue
         word = found[1].lower()
+        about = _FROM.search(result)
         if word == "pass":
-            about = _FROM.search(result)
-            return "pass" if about and about[1].lower().rstrip(".") == domain else "none"
-        if word in ("fail", "permerror"):
-            return "fail"
-    return "none"
+            yield "pass" if about and about[1].lower().rstrip(".") == domain else "none"
+        else:
+            yield "fail" if word in ("fail", "permerror") else "none"

@@ -1,12 +1,11 @@
-"""Who really wrote: the mail inside a forwarded mail, and senders that a group, list or form mailer replaced."""
+"""The mail inside a forwarded mail: who wrote it, and what."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.mail.headers import Address, Headers, addresses
 from ingest.mail.threading import is_forward_subject, is_reply_subject
 from ingest.mail.vocabulary import (
     CC,
@@ -236,54 +235,3 @@ def person(value: str) -> tuple[str, str]:
 def _clean_name(name: str, address: str) -> str:
     cleaned = re.sub(r"[<\[(].*$", "", name).strip(_NAME_EDGE)
     return "" if cleaned.lower() == address.lower() else cleaned
-
-
-_VIA = re.compile(
-    r"^(?P<name>.+?)\s+(?:via|through|über|durch|par|por|tramite|przez|через)\s+.+$", re.IGNORECASE
-)
-_MACHINE = re.compile(
-    r"^(?:no-?reply|do-?not-?reply|donotreply|nobody|wordpress|www-data|apache|webmaster|mailer|forms?|webform|contact-?form|"
-    r"notifications?|form-?submission|website|noresponder|keine-?antwort|nepasrepondre)(?:[+._-].*)?@",
-    re.IGNORECASE,
-)
-_LIST_HEADERS = ("list-id", "list-post", "x-google-group-id", "mailing-list")
-
-
-def replaced_sender(fields: Headers, sender: Address, options: Mapping[str, str]) -> Address | None:
-    """The person whose address a list, group or form mailer put elsewhere, or null if From is the person."""
-    for header in ("x-original-from", "x-original-sender"):
-        found = addresses(fields.raw(header) or b"")[0]
-        if found and found[0].address and found[0].address.lower() != sender.address.lower():
-            via = _VIA.match(sender.name)
-            return Address(found[0].name or (via["name"].strip("'\" ") if via else ""), found[0].address)
-    answered = addresses(fields.raw("reply-to") or b"")[0]
-    if (
-        len(answered) != 1
-        or "@" not in answered[0].address
-        or answered[0].address.lower() == sender.address.lower()
-    ):
-        return None
-    if _MACHINE.match(answered[0].address):
-        return None
-    via = _VIA.match(sender.name)
-    listed = any(fields.has(header) for header in _LIST_HEADERS)
-    own = sender.address.lower() in own_addresses(options)
-    if (
-        _MACHINE.match(sender.address)
-        or own
-        or (via is not None and listed)
-        or options.get("reply_to") == "trust"
-    ):
-        return Address(answered[0].name or (via["name"].strip("'\" ") if via else ""), answered[0].address)
-    return None
-
-
-def own_addresses(options: Mapping[str, str]) -> frozenset[str]:
-    """The account's own addresses: `address`, which may hold several, and `groups`."""
-    given = f"{options.get('address', '')},{options.get('groups', '')}"
-    return frozenset(one.strip().lower() for one in given.split(",") if one.strip())
-
-
-def is_machine(address: str) -> bool:
-    """Whether an address belongs to a program rather than to a person."""
-    return _MACHINE.match(address) is not None

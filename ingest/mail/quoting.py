@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import NamedTuple
 
+from ingest.mail import pieces
+from ingest.mail.pieces import Split
 from ingest.mail.vocabulary import (
     CC,
     DATE,
@@ -28,13 +29,6 @@ MAX_LINES = 5_000
 _MAX_INTRODUCTIONS = 100
 MAX_LINE = 1_000
 _SPAN = 6
-
-
-class Split(NamedTuple):
-    """`visible`: newly written; `quoted`: the rest (quote, signature, forwarded mail), empty when nothing was cut."""
-
-    visible: str
-    quoted: str
 
 
 def _either(words: frozenset[str]) -> str:
@@ -85,10 +79,27 @@ def split(text: str) -> Split:
     if len(lines) > MAX_LINES:
         lines = [*lines[: MAX_LINES - 1], "\n".join(lines[MAX_LINES - 1 :])]
     letters = _letters(lines)
-    kept = _kept(letters)
-    visible = "\n".join(line for line, keep in zip(lines, kept, strict=True) if keep).strip()
-    rest = "\n".join(line for line, keep in zip(lines, kept, strict=True) if not keep).strip("\n")
-    return Split(re.sub(r"\n{3,}", "\n\n", visible), rest if rest.strip() else "")
+    return pieces.put_apart(lines, _roles(letters, _kept(letters)))
+
+
+def _roles(letters: str, kept: list[bool]) -> str:
+    """For each line whether it is text (t), quote (q) or signature (s)."""
+    out: list[str] = []
+    quoting = False
+    for at, (letter, keep) in enumerate(zip(letters, kept, strict=True)):
+        if keep:
+            quoting = False
+            out.append("t")
+            continue
+        if letter == "d":
+            # A rule above the head of the quoted mail belongs to it; one below a quote begins the signature.
+            quoting = _QUOTE_FOLLOWS.match(letters, at) is not None
+        elif letter == "s":
+            quoting = False
+        elif not quoting:
+            quoting = letter in "bq" or _HEAD.match(letters, at) is not None
+        out.append("q" if quoting else "s")
+    return "".join(out)
 
 
 def _letters(lines: list[str]) -> str:
@@ -208,9 +219,13 @@ def _kept(letters: str) -> list[bool]:
     return keep
 
 
+_HEAD = re.compile(r"[fh]e?[fh](?:t{0,2}e?[fh])+|hth(?:t?h)|fe?h")
+_QUOTE_FOLLOWS = re.compile(rf"[ed]*+(?:b|q|{_HEAD.pattern})")
+
+
 def _header_block(letters: str) -> re.Match[str] | None:
     """Three header lines close together, or From with an address and one more: the head of a quoted mail."""
-    return re.search(r"[fh]e?[fh](?:t{0,2}e?[fh])+|hth(?:t?h)|fe?h", letters)
+    return _HEAD.search(letters)
 
 
 def _fallback(letters: str) -> int:

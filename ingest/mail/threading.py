@@ -1,19 +1,33 @@
-"""Which mails belong together: ids, the chain of references, and the subject without its prefixes."""
+"""Which mails belong together: ids, the chain of references, tickets that are named, and the subject without its prefixes.
+
+All of it is evidence, transcribed. Whether the sender may write into a ticket is the router's to judge.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+from uuid import UUID
 
+from contracts import reply_tokens
+from contracts.inbound import NamedTicket
 from ingest.mail.headers import Headers
 from ingest.mail.mime import Mail
 from ingest.mail.vocabulary import FORWARD_PREFIXES, REPLY_PREFIXES
 
 MAX_IDS = 100
 MAX_ID = 500
+MAX_TOKENS = 20
 
 _IN_BRACKETS = re.compile(r"<\s*([^<>\s]+(?:\s[^<>\s]+)?)\s*>")
-_NOT_AN_ID = re.compile(r"^[\W_]*$")
+_NOT_AN_ID = re.compile(
+    r"(?:[\W_]*|\W*(?:null|none|nil|undefined|unknown|empty|default|n/a|message-?id|no-?message-?id|localhost)\W*"
+    r"|(?:[\W0]*|null|none|undefined)@\S*)",
+    re.IGNORECASE,
+)
+_SUBJECT_TOKEN = re.compile(r"\[#0*([1-9]\d{0,11})\]")
 _SEPARATORS = r"(?:\s*[\[(]\d{1,3}[\])]|\s?\*\d+|\^\d+)?\s*[:;：](?:\s*[:;：])*\s*"
 
 
@@ -36,7 +50,7 @@ def ids(value: str) -> list[str]:
     if not found:
         found = value.replace(",", " ").split()
     out = (re.sub(r"\s+", "", given).strip("<>\"',;") for given in found[: MAX_IDS * 2])
-    return [one for one in out if 3 <= len(one) <= MAX_ID and not _NOT_AN_ID.match(one)]
+    return [one for one in out if 3 <= len(one) <= MAX_ID and not _NOT_AN_ID.fullmatch(one)]
 
 
 def message_id(fields: Headers) -> str | None:
@@ -67,6 +81,43 @@ def provider_id(mail: Mail, raw: bytes) -> str:
     for file in mail.files:
         digest.update(hashlib.sha256(file.content).digest())
     return f"{own}:{digest.hexdigest()[:16]}"
+
+
+def named_tickets(
+    fields: Headers,
+    envelope_to: Iterable[str],
+    workspace: UUID,
+    keys: Sequence[bytes],
+    writers: Iterable[str],
+) -> tuple[NamedTicket, ...]:
+    """Tickets named by reply tokens in our addresses and in the ids that are answered, and by `[#123]` in the subject; signed
+    ones first. `writers`: the addresses that a token vouches for. What stands in the body names nothing."""
+    found = [*_by_tokens(fields, envelope_to, workspace, keys, tuple(writers)), *_by_subject(fields)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda ticket: not ticket.signed))
+
+
+def _by_tokens(
+    fields: Headers,
+    envelope_to: Iterable[str],
+    workspace: UUID,
+    keys: Sequence[bytes],
+    writers: tuple[str, ...],
+) -> Iterator[NamedTicket]:
+    ours = ("to", "cc", "delivered-to", "x-original-to", "x-envelope-to", "x-forwarded-to")
+    sources: tuple[tuple[Literal["address", "message_id"], str], ...] = (
+        ("address", " ".join([*envelope_to, *(value for name in ours for value in fields.all(name))])),
+        ("message_id", " ".join(reversed(chain(fields)))),
+    )
+    for where, text in sources:
+        for token in reply_tokens.found(text)[:MAX_TOKENS]:
+            opened = reply_tokens.opened(keys, workspace, token, writers)
+            if opened is not None:
+                yield NamedTicket(number=opened.number, where=where, signed=opened.signed)
+
+
+def _by_subject(fields: Headers) -> Iterator[NamedTicket]:
+    for number in _SUBJECT_TOKEN.findall(fields.get("subject"))[:MAX_TOKENS]:
+        yield NamedTicket(number=int(number), where="subject")
 
 
 def stripped_subject(subject: str) -> str:

@@ -95,7 +95,7 @@ def reply_faults(case: Case) -> Iterator[str]:
     else:
         text = html.to_text(body.decode()) if case["kind"] == "html" else body.decode()
     found, expect = quoting.split(text), case["expect"]
-    visible, rest = squeezed(found.visible), squeezed(found.quoted)
+    visible, rest = squeezed(found.visible), squeezed(found.rest)
     if "visible_text" in expect and visible != squeezed(expect["visible_text"]):
         yield f"visible: {visible[:200]!r} … {visible[-80:]!r}"
     if "first_fragment" in expect and not visible.startswith(squeezed(expect["first_fragment"])):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.mail.authentication import outcome
+from ingest.mail.authentication import verdict
 from ingest.mail.headers import split
 
 TRUSTED = ("mx.shop.example",)
@@ -56,8 +56,8 @@ PASS = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=example
     ],
 )
 def test_outcome(block: bytes, expected: str) -> None:
-    assert outcome(split(block), TRUSTED, "ann@example.org") == expected
+    assert verdict(split(block), TRUSTED, "ann@example.org").outcome == expected
 
 
 def test_no_trusted_server_means_nothing_is_known() -> None:
-    assert outcome(split(PASS + FROM), (), "ann@example.org") == "none"
+    assert verdict(split(PASS + FROM), (), "ann@example.org").outcome == "none"
