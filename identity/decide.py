@@ -1,6 +1,6 @@
 """Whose message it is: a pure decision over the handles it shows and the customers who hold them.
 
-The rules are the trust model's (operations.md, I1, I2, I4): a proven handle belongs to one customer; a claim attaches the
+The rules are the trust model's (I1, I2, I4): a proven handle belongs to one customer; a claim attaches the
 message, visibly, and changes nothing; nobody is merged here.
 
 What a message has linked itself is no fact for it. So it is decided the same way when it is read again, and what a crash
