@@ -53,10 +53,13 @@ def observations(
 
 
 def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof]]:
-    """Whom the event is about. An echo was sent by us: the network's id of its recipient says whose conversation it is."""
+    """Whom the event is about. An echo was sent by us: the network's id of its recipient says whose conversation it is. A
+    bounce was sent by a server: it is about whom our mail did not reach."""
     for handle in message.sender.handles:
         yield handle.kind, handle.value, handle.proof
     if message.kind == "echo":
         for recipient in message.recipients:
             if recipient.kind is not None:
                 yield recipient.kind, recipient.value, "channel"
+    if message.kind == "bounce" and (unreached := message.fields.get("failed_recipient")):
+        yield "email", unreached, "claimed"

@@ -51,9 +51,13 @@ def test_a_network_s_number_is_taken_as_it_is() -> None:
     assert kinds(shown("one", ("phone", "+5215512345678", "claimed"))) == []
 
 
-def test_an_echo_is_about_whom_we_wrote_to() -> None:
+def test_an_echo_and_a_bounce_are_about_whom_we_wrote_to() -> None:
     to = (Recipient(value="777", kind="psid"), Recipient(value="ann@x.example"))
     echo = message("one", kind="echo", direction="out", recipients=to)
     assert kinds(echo) == [("psid", "777", "channel")]
     handle = Handle(kind="psid", value="42", proof="channel")
+    bounce = message(
+        "three", kind="bounce", email="mailer-daemon@mx.example", fields={"failed_recipient": "a@x.example"}
+    )
+    assert kinds(bounce) == [("email", "a@x.example", "claimed")]
     assert kinds(message("two", handles=(handle,), recipients=to)) == [("psid", "42", "channel")]
