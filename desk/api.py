@@ -9,14 +9,13 @@ import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.di import NamedDependency, Provide
-from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
-from contracts.errors import Poison, Refused, Transient
+from contracts.errors import Refused
 from contracts.ticket import Status, Ticket
 from desk.auth import Authenticator, Viewer
 from desk.middleware import Authentication, CallMetrics
@@ -152,13 +151,7 @@ def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
         dependencies={"tickets": Provide(lambda: tickets, sync_to_thread=False)},
         middleware=[CallMetrics(), DefineMiddleware(Authentication, exclude=["^/openapi.json/?$"])],
         state=State({"authenticator": authenticator}),
-        exception_handlers={
-            Refused: problems.refused,
-            Transient: problems.transient,
-            Poison: problems.poison,
-            HTTPException: problems.http_error,
-            Exception: problems.fault,
-        },
+        exception_handlers=problems.HANDLERS,
         openapi_config=OpenAPIConfig(
             title="Frontdesk desk",
             version="1",

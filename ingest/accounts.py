@@ -27,6 +27,11 @@ class Accounts:
         """Whether every workspace has a configuration."""
         return all(self._cache.get(workspace_id(slug)) for slug in self._slugs)
 
+    async def check(self) -> None:
+        """Raises until every workspace has one: without, a door knows nobody."""
+        if not self.loaded:
+            raise RuntimeError("no configuration yet")
+
     def find(self, channel: str, named: str) -> tuple[Workspace, Account] | None:
         slug, _, account_id = named.rpartition(":")
         for candidate in (slug,) if slug else self._slugs:

@@ -41,11 +41,7 @@ class GatewayService:
             if self._spool.filled >= _SPOOL_READY:
                 raise RuntimeError("spool nearly full")
 
-        async def accounts() -> None:
-            if not self._accounts.loaded:
-                raise RuntimeError("no configuration yet")
-
-        health.ready_checks |= {"spool": spool, "accounts": accounts}
+        health.ready_checks |= {"spool": spool, "accounts": self._accounts.check}
 
     async def run(self) -> None:
         async with self._database:

@@ -82,11 +82,7 @@ class PollingService(ABC):
         """One for each configured source."""
 
     def report(self, health: Health) -> None:
-        async def accounts() -> None:
-            if not self._parts.accounts.loaded:
-                raise RuntimeError("no configuration yet")
-
-        health.ready_checks["accounts"] = accounts
+        health.ready_checks["accounts"] = self._parts.accounts.check
 
     async def run(self) -> None:
         """Until `stop`; ends with the error of a reader that failed for a reason nobody named."""

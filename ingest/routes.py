@@ -6,10 +6,9 @@ from typing import Any
 
 from litestar import Litestar, MediaType, Response, get, post
 from litestar.datastructures import ResponseHeader, State
-from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
-from contracts.errors import Poison, Refused, Transient
+from contracts.errors import Refused
 from contracts.ids import receipt
 from ingest import form_page, forms, rating_page
 from ingest.channel import Reply
@@ -104,13 +103,7 @@ def create_app(gateway: Gateway) -> Litestar:
         ],
         middleware=[Cors(gateway.accounts)],
         state=State({"gateway": gateway}),
-        exception_handlers={
-            Refused: problems.refused,
-            Transient: problems.transient,
-            Poison: problems.poison,
-            HTTPException: problems.http_error,
-            Exception: problems.fault,
-        },
+        exception_handlers=problems.HANDLERS,
         response_headers=[
             ResponseHeader(name="Cache-Control", value="no-store"),
             ResponseHeader(name="Content-Security-Policy", value=form_page.SECURITY_POLICY),

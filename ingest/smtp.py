@@ -51,11 +51,7 @@ class SmtpService:
         self._stopping = asyncio.Event()
 
     def report(self, health: Health) -> None:
-        async def accounts() -> None:
-            if not self._parts.accounts.loaded:
-                raise RuntimeError("no configuration yet")
-
-        health.ready_checks["accounts"] = accounts
+        health.ready_checks["accounts"] = self._parts.accounts.check
 
     async def run(self) -> None:
         """Until `stop`. Mails under way are answered first. Raises `OSError` when the port is taken."""

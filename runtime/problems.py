@@ -82,3 +82,13 @@ def _respond(
     )
     more = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return Response(problem, status_code=status, media_type=_MEDIA_TYPE, headers={**(headers or {}), **more})
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    Refused: refused,
+    Transient: transient,
+    Poison: poison,
+    HTTPException: http_error,
+    Exception: fault,
+}
+"""What every HTTP application of ours answers errors with."""
