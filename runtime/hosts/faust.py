@@ -24,7 +24,7 @@ from runtime import metrics
 from runtime.guard import EXIT_FAULT, Guard
 from runtime.hosts.base import DRAIN_SECONDS, KafkaHost
 from runtime.hosts.faust_app import App
-from runtime.hosts.progress import METADATA_MS, Standing
+from runtime.hosts.progress import METADATA_MS, PARTITION_BYTES, Standing
 from runtime.incidents import Incidents
 from runtime.settings import Settings
 from runtime.stage import Record, Stage
@@ -88,7 +88,7 @@ class FaustHost(KafkaHost):
             broker=[URL(f"kafka://{server}") for server in settings.kafka.split(",")],
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=settings.instance or None,
-            consumer_max_fetch_size=4 << 20,
+            consumer_max_fetch_size=PARTITION_BYTES,
             consumer_metadata_max_age_ms=METADATA_MS,
             broker_session_timeout=SESSION,
             broker_heartbeat_interval=HEARTBEAT,
@@ -96,7 +96,7 @@ class FaustHost(KafkaHost):
             broker_max_poll_interval=300.0,
             broker_commit_interval=1.0,
             broker_max_poll_records=settings.batch,
-            stream_buffer_maxsize=4 * settings.batch,
+            stream_buffer_maxsize=2 * settings.batch,
         )
         source = app.topic(
             *(topic.name for topic in self._stage.sources),

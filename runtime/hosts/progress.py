@@ -24,6 +24,8 @@ METADATA_MS = 30_000
 """How soon a topic or partition is found that was made after the subscription."""
 FETCH_BYTES = 64 << 10
 """The broker answers a fetch when it has as much, or `fetch_wait_ms` after it was asked."""
+PARTITION_BYTES = 1 << 20
+"""Most that is fetched ahead of a partition, but for a single record that is larger: several batches of usual messages."""
 STUCK_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 
