@@ -87,6 +87,14 @@ class _Worker(WorkerThread):  # type: ignore[misc]
         super().__init__(service)
         self.daemon = True
 
+    def run(self) -> None:
+        """A thread that was still connecting when the application's loop was closed has nobody left to tell."""
+        try:
+            super().run()
+        except RuntimeError:
+            if not self.service.parent_loop.is_closed():
+                raise
+
     def stop(self) -> None:
         """Called in the event loop, which the original blocks until the thread has ended, if it ever does."""
         self.is_stopped.wait(1.0)
