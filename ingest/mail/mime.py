@@ -22,6 +22,7 @@ MAX_PARTS = 500
 MAX_DEPTH = 20
 MAX_TEXT = 2 * 1024 * 1024
 MAX_READ_ATTACHED = 256 * 1024
+MAX_PADDING = 1_000
 
 _END_OF_HEADERS = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r|\A\r?\n")
 
@@ -162,29 +163,35 @@ def _pieces(part: Part) -> list[bytes]:
     boundary = part.params.get("boundary", "").encode("utf-8", "replace").rstrip()
     if not part.type.startswith("multipart/") or not boundary:
         return []
-    body, delimiter = part.body, b"--" + boundary
+    return _between(part.body, b"--" + boundary)
+
+
+def _between(body: bytes, delimiter: bytes) -> list[bytes]:
+    """The pieces between the delimiter's lines. Only a little of what follows a delimiter is looked at: to search for the
+    end of its line each time would be quadratic."""
     pieces: list[bytes] = []
     start, at = -1, 0
     while (at := body.find(delimiter, at)) >= 0:
         end = at + len(delimiter)
-        # First, for it is cheap: to look for the line's end from every dash of one long line would be quadratic.
-        if at and body[at - 1 : at] not in (b"\n", b"\r"):
-            at = end
-            continue
-        line_end = body.find(b"\n", end)
-        tail = body[end : line_end if line_end >= 0 else len(body)]
-        if tail.strip() not in (b"", b"--"):
+        closing = body[end : end + 2] == b"--"
+        behind = body[end + 2 * closing : end + MAX_PADDING].lstrip(b" \t")
+        if (at and body[at - 1] not in b"\r\n") or (behind and behind[0] not in b"\r\n"):
             at = end
             continue
         if start >= 0:
             pieces.append(_without_last_break(body[start:at]))
-        start = line_end + 1 if line_end >= 0 else len(body)
-        if tail.strip() == b"--" or len(pieces) > MAX_PARTS:
+        if closing or len(pieces) > MAX_PARTS:
             return pieces
-        at = start
+        at = start = min(len(body), _after_break(body, end))
     if start >= 0:
         pieces.append(body[start:])
     return pieces
+
+
+def _after_break(body: bytes, at: int) -> int:
+    while body[at : at + 1] in (b" ", b"\t"):
+        at += 1
+    return at + 2 if body[at : at + 2] == b"\r\n" else at + 1
 
 
 def _without_last_break(piece: bytes) -> bytes:
