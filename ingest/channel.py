@@ -29,6 +29,10 @@ SPAM_HOLD = "spam_hold"
 """The mark of a message that the intake keeps for a person to look at, instead of handing it on."""
 
 
+SUSPECTED, RELEASED = "suspected", "released"
+"""Options that a door sets: why a message is to be held, and that a person has looked at it and lets it go on."""
+
+
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -137,6 +141,44 @@ class Replies(Protocol):
     """A channel whose provider reads what is answered to a call."""
 
     reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What opens the files of one of our accounts at its provider. `api`: where the provider's programs are called."""
+
+    token: str = field(default="", repr=False)
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One GET. `leads`: its answer is not the file, but says where that is. `sha256`: what the file has, if it is known."""
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    leads: bool = False
+    sha256: str | None = None
+
+
+@runtime_checkable
+class Fetched(Protocol):
+    """A channel whose files stay at the provider, and are fetched after the message was taken. An attachment's
+    `provider_ref` is the file's address, unless the channel is one that `Asks`."""
+
+    media_hosts: Sequence[str]
+    """The only hosts that files come from, in lower case; `.example.com` are all hosts below example.com."""
+
+
+@runtime_checkable
+class Asks(Fetched, Protocol):
+    """A channel that must say how a file is asked for."""
+
+    def ask(self, ref: str, access: Access) -> Ask:
+        """The first call for a `provider_ref`. Raises `Transient` when the account's token is missing."""
+
+    def located(self, answer: bytes, access: Access) -> Ask:
+        """The call that an answer leads to. Raises `Poison` for one of another shape."""
 
 
 @runtime_checkable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from html import escape
-from uuid import uuid4
 
 from contracts.workspace import Account, Workspace
 
@@ -30,8 +29,8 @@ _PAGE = """<!doctype html>
 """
 
 
-def form(workspace: Workspace, account: Account, named: str) -> str:
-    """The form as it was asked for by name, with a fresh submission id: pressing the button twice sends one message."""
+def form(workspace: Workspace, account: Account, named: str, token: str) -> str:
+    """The form as it was asked for by name, with its page token: pressing the button twice sends one message."""
     departments = "".join(
         f'<option value="{escape(d.id)}">{escape(d.name)}</option>' for d in workspace.departments if d.public
     )
@@ -39,7 +38,7 @@ def form(workspace: Workspace, account: Account, named: str) -> str:
     store = next((s.name for s in workspace.stores if s.id == account.store), workspace.name)
     body = f"""<h1>Contact {escape(store)}</h1>
 <form method="post" action="/forms/{escape(named)}/submissions">
-<input type="hidden" name="submission_id" value="{uuid4()}">
+<input type="hidden" name="submission_id" value="{escape(token)}">
 <label>Your name <input name="name" autocomplete="name" maxlength="200"></label>
 <label>E-mail <input name="email" type="email" autocomplete="email" maxlength="200"></label>
 <label>Telephone <input name="phone" type="tel" autocomplete="tel" maxlength="40"></label>

@@ -10,7 +10,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from multipart import MultipartError, MultipartParser, parse_options_header
 
-from contracts.errors import Poison
+from contracts.errors import Poison, Refused
+from contracts.ids import sha256_hex
+from ingest.text import one_line
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -57,6 +59,17 @@ def parse(body: bytes, content_type: str) -> Form:
     return Form(given, [])
 
 
+def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
+    """The same form with a boundary that follows from its content. A browser takes another one each time, and a second
+    press of the button would not be the same bytes."""
+    boundary = parse_options_header(content_type)[1].get("boundary", "").encode("latin-1", "replace")
+    if media_type(content_type) != MULTIPART or not boundary:
+        return body, content_type
+    pieces = body.split(b"--" + boundary)
+    settled = sha256_hex(b"".join(pieces))
+    return f"--{settled}".encode().join(pieces), f"{MULTIPART}; boundary={settled}"
+
+
 def raw_fields(body: bytes, content_type: str) -> dict[str, bytes]:
     """The values of a form as bytes, files among them: for what has a charset of its own."""
     try:
@@ -79,11 +92,18 @@ def _parts(body: bytes, content_type: str) -> Iterator[Any]:
     yield from MultipartParser(BytesIO(body), boundary, part_limit=_MOST_FIELDS, **memory)
 
 
+def _decoded(part: Any) -> str:
+    try:
+        return str(part.raw.decode())
+    except UnicodeDecodeError:
+        raise Refused("invalid", "must be UTF-8 text", status=422, field=one_line(part.name, 100)) from None
+
+
 def _multipart(body: bytes, content_type: str) -> Form:
     form = Form({}, [])
     for part in _parts(body, content_type):
         if part.filename is None:
-            form.values[part.name] = part.raw.decode()
+            form.values[part.name] = _decoded(part)
         elif part.filename or part.raw:
             name = part.filename.replace("\\", "/").rpartition("/")[2]
             form.files.append(File(name, part.content_type or "application/octet-stream", part.raw))

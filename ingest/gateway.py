@@ -13,10 +13,11 @@ from litestar import Request
 from contracts.errors import Poison, Refused, Transient
 from contracts.ids import workspace_id
 from contracts.workspace import Account, Workspace
-from ingest import rating_links
+from ingest import forms, rating_links
 from ingest.accounts import Accounts, options
-from ingest.channel import Channel, Handshakes, Raw, Replies, Reply, Verifies, channels
+from ingest.channel import SUSPECTED, Channel, Handshakes, Raw, Replies, Reply, Verifies, channels
 from ingest.channel import Request as Call
+from ingest.form_door import FormDoor
 from ingest.hooks import Hooks
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake, Receipt
@@ -36,6 +37,7 @@ class Gateway:
         self, settings: Settings, intake: Intake, accounts: Accounts, keys: Idempotency, clock: Clock
     ) -> None:
         self._hooks = Hooks(settings)
+        self.forms = FormDoor(settings, self._hooks, clock)
         self._public = settings.public_url or f"http://{settings.listen}:{settings.gateway_port}"
         self._intake = intake
         self._keys = keys
@@ -43,21 +45,30 @@ class Gateway:
         self.accounts = accounts
         self.draining = False
 
-    async def submit(self, form: str, request: GatewayRequest) -> Receipt:
-        """A form's submission, taken in. What nobody signed and nobody can read is refused, not kept."""
+    async def submission(self, form: str, request: GatewayRequest) -> Raw:
+        """What a form sent, with a key for it, should it bring none."""
+        channel = channels()["webform"]
+        raw = await self._raw(request, channel, *self._account(channel, form))
+        body, content_type = forms.settled(raw.body, raw.content_type)
+        return replace(
+            raw, body=body, content_type=content_type, options={**raw.options, "key": str(uuid4())}
+        )
+
+    async def submit(self, form: str, raw: Raw, address: str) -> Receipt:
+        """A form's submission, taken in. `address`: the caller's. What nobody signed and nobody can read is refused, not
+        kept."""
         channel = channels()["webform"]
         workspace, account = self._account(channel, form)
-        key = str(uuid4())
-        raw = await self._raw(request, channel, workspace, account)
-        raw = replace(raw, options={**raw.options, "key": key})
         try:
-            messages = channel.normalise(raw).messages
+            [message] = channel.normalise(raw).messages
         except Poison as error:
             metrics.refused.labels(channel.name, raw.account, error.reason).inc()
-            raise Refused(error.reason, error.detail or "the body cannot be read", status=400) from None
-        for message in messages:
-            if message.provider_id != key:
-                await self._keys.check(message)
+            detail = error.detail or "the body cannot be read"
+            raise Refused(error.reason, detail, status=400, field="body") from None
+        if message.provider_id != raw.options["key"]:
+            await self._keys.check(message)
+        if why := self.forms.suspicion(workspace, account, message, address):
+            raw = replace(raw, options={**raw.options, SUSPECTED: why})
         return await self._accept(channel, raw)
 
     async def call(self, name: str, named: str | None, request: GatewayRequest) -> Reply:
@@ -152,7 +163,7 @@ async def _body(request: GatewayRequest, most: int) -> bytes:
             async for part in request.stream():
                 size += len(part)
                 if size > most:
-                    raise Refused("too_large", f"over {most} bytes", status=413)
+                    raise Refused("too_large", f"over {most} bytes", status=413, field="body")
                 parts.append(part)
     except TimeoutError:
         raise Refused("too_slow", f"the body took over {_BODY_SECONDS} s", status=408) from None

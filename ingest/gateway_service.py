@@ -34,7 +34,9 @@ class GatewayService:
         self._intake = Intake(self._producer, Archive(settings.archive), self._spool, clock)
         self._accounts = Accounts(settings, WorkspaceCache(ConfigStore(self._database), clock))
         self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)
-        self._server = HttpServer(create_app(self._gateway), settings.listen, settings.gateway_port)
+        self._server = HttpServer(
+            create_app(self._gateway), settings.listen, settings.gateway_port, settings.trusted
+        )
 
     def report(self, health: Health) -> None:
         async def spool() -> None:

@@ -73,7 +73,10 @@ class Intake:
         except Poison as error:
             return await self._hold(channel, raw, error.reason, error.detail, "parked")
         if any(SPAM_HOLD in message.marks for message in messages):
-            receipt = await self._hold(channel, raw, SPAM_HOLD, "", "suppressed")
+            why = ", ".join(mark for mark in messages[0].marks if mark != SPAM_HOLD)
+            # With its key, so that a released message is the one whose receipt the sender has.
+            key = messages[0].provider_id
+            receipt = await self._hold(channel, raw, SPAM_HOLD, why, "suppressed", key)
             return Receipt(tuple(m.message_id for m in messages), "suppressed", receipt.spooled)
         blobs, parts = dict(blobs), list(unread)
         records = []
@@ -160,7 +163,13 @@ class Intake:
         return await self._hold(channel, replace(raw, body=part.body), part.reason, part.detail, "parked")
 
     async def _hold(
-        self, channel: Channel, raw: Raw, reason: str, detail: str, how: Literal["parked", "suppressed"]
+        self,
+        channel: Channel,
+        raw: Raw,
+        reason: str,
+        detail: str,
+        how: Literal["parked", "suppressed"],
+        key: str = "",
     ) -> Receipt:
         """Keeps bytes that do not go on: unreadable ones, and what looks like spam."""
         large = len(raw.body) > _MAX_LETTER_RAW
@@ -178,14 +187,16 @@ class Intake:
             workspace=raw.workspace,
             channel=channel.name,
             account=raw.account,
-            headers={"content-type": raw.content_type},
+            headers={"content-type": raw.content_type} | ({"idempotency-key": key} if key else {}),
         )
         if large:
             await self._archive.put({digest: raw.body})
-        key = f"{raw.workspace}|{channel.name}|{raw.account}".encode()
-        record = Outgoing(DEAD_LETTERS["ingest"].name, key, encode(letter), trace.headers(raw.trace))
+        order = f"{raw.workspace}|{channel.name}|{raw.account}".encode()
+        record = Outgoing(DEAD_LETTERS["ingest"].name, order, encode(letter), trace.headers(raw.trace))
         spooled = await self._deliver(channel, raw, [record])
         metrics.terminal.labels("connector", channel.name, how).inc()
+        if how == "suppressed":
+            metrics.suspended.labels(channel.name, raw.account, detail).inc()
         return Receipt((identity,), how, spooled)
 
 

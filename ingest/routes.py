@@ -27,14 +27,15 @@ async def show_form(request: GatewayRequest, form: FromPath[str]) -> str:
     found = _gateway(request).accounts.find("webform", form)
     if found is None:
         raise Refused("unknown_form", "no form of this name", status=404)
-    return form_page.form(*found, named=form)
+    return form_page.form(*found, form, _gateway(request).forms.token(*found))
 
 
 @post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
 async def submit_form(request: GatewayRequest, form: FromPath[str]) -> Response[Any]:
     plain = forms.media_type(request.headers.get("content-type", "")) in (forms.URLENCODED, forms.MULTIPART)
     try:
-        taken = await _gateway(request).submit(form, request)
+        raw = await _gateway(request).submission(form, request)
+        taken = await _gateway(request).submit(form, raw, request.client.host if request.client else "")
     except Refused as error:
         if not plain:
             raise

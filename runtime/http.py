@@ -23,9 +23,10 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """One ASGI application on one address. Port 0 takes a free one."""
+    """One ASGI application on one address. Port 0 takes a free one. `trusted`: addresses and networks of proxies, whose
+    X-Forwarded-For is believed."""
 
-    def __init__(self, app: Any, listen: str, port: int) -> None:
+    def __init__(self, app: Any, listen: str, port: int, trusted: str = "127.0.0.1,::1") -> None:
         self._address = (listen, port)
         self._bound: asyncio.Future[int] | None = None
         config = uvicorn.Config(
@@ -33,6 +34,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=trusted,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )

@@ -21,6 +21,11 @@ accepted = Counter(
 refused = Counter(
     "frontdesk_refused", "Calls the door said no to, and why.", ["channel", "account", "reason"]
 )
+suspended = Counter(
+    "frontdesk_suspended",
+    "Submissions held for a person to look at, and why.",
+    ["channel", "account", "reason"],
+)
 accept_duration = Histogram(
     "frontdesk_accept_duration_seconds",
     "From the first byte to the answer.",

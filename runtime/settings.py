@@ -52,6 +52,8 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     account: str
     secrets: tuple[str, ...] = ()
     verify_token: str = ""
+    token: str = ""
+    """What opens the account's files at the provider: WhatsApp's access token, Twilio's `account SID:auth token`."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JSON list."""
     public_url: str = ""
     """The gateway as providers call it, without a path: some sign the address. Empty: as it listens."""
+    trusted: str = "127.0.0.1,::1"
+    """Addresses and networks of our own machines, comma-separated: a proxy's word on who calls is believed, and what they
+    send themselves is not rate-limited."""
     smtp_port: int = 0
     """Port that takes mail by SMTP; 0: none."""
     smtp_certificate: Path | None = None
@@ -109,6 +114,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     smtp_key: Path | None = None
     """PEM key of the certificate; none: in the same file."""
     telegram_api: str = "https://api.telegram.org"
+    graph_api: str = "https://graph.facebook.com/v23.0"
+    """Meta's API, with its version."""
+    media_origins: tuple[str, ...] = ()
+    """JSON list of origins (`https://files.example.com`) that attachments may be fetched from besides the providers' own
+    hosts, also where their addresses are private."""
+    media_bytes: int = 32 << 20
+    """The largest attachment that is fetched."""
     poll_seconds: int = 60
     """IMAP: the longest time between two looks into a folder, whether IDLE lives or not."""
     audit_key: str = ""
@@ -132,7 +144,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "spool"
 
 
-_JSON_FIELDS = ("mailboxes", "bots", "hooks")
+_JSON_FIELDS = ("mailboxes", "bots", "hooks", "media_origins")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

@@ -8,13 +8,11 @@ rows, which shows a change even where somebody with the owner's rights has compu
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts.errors import Refused
 from runtime.clock import Clock
+from runtime.kept_key import kept_key
 from runtime.postgres import Connection, Database
 from runtime.settings import Settings
 from sinks.periodic import Periodic
@@ -75,7 +74,6 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 
 _SEAL_DOMAIN = b"frontdesk.seal.v1\0"
 _KEY_FILE = "audit.key"
-_SEED_BYTES = 32
 _FETCH = 5_000
 
 
@@ -84,24 +82,11 @@ def signing_key(settings: Settings) -> Ed25519PrivateKey:
 
     Raises `Refused` for a setting that is not the hex of 32 bytes.
     """
-    text = settings.audit_key or _kept_key(settings.data / _KEY_FILE)
+    text = settings.audit_key or kept_key(settings.data / _KEY_FILE)
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
     except ValueError:
         raise Refused("bad_audit_key", "the audit key is not the hex of 32 bytes") from None
-
-
-def _kept_key(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(os.urandom(_SEED_BYTES).hex())
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_text().strip()
 
 
 class Seal(NamedTuple):

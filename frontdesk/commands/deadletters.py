@@ -14,7 +14,7 @@ import typer
 from contracts.errors import Refused
 from frontdesk import console
 from frontdesk.commands.ingestion import channel_named
-from ingest.channel import Raw
+from ingest.channel import RELEASED, Raw
 from ingest.intake import Intake
 from runtime.clock import Clock
 from runtime.kafka import Producer
@@ -99,7 +99,16 @@ async def _retry(store: DeadLetters, settings: Settings, letters: Sequence[UUID]
         if parked.workspace is None or parked.channel is None or parked.account is None:
             raise Refused("not_retriable", "it does not say which account received it")
         body = await archive.get(parked.raw_ref) if parked.raw_ref else parked.raw
-        raw = Raw(body=body, workspace=parked.workspace, account=parked.account, received_at=clock.now())
+        headers = msgspec.json.decode(parked.headers, type=dict[str, str])
+        raw = Raw(
+            body=body,
+            workspace=parked.workspace,
+            account=parked.account,
+            received_at=clock.now(),
+            content_type=headers.get("content-type", ""),
+            headers=headers,
+            options={RELEASED: "yes"},
+        )
         if (await intake.accept(channel_named(parked.channel), raw)).outcome == "parked":
             raise Refused("parked_again", f"{parked.dead_letter_id}: it still cannot be read, and waits on")
 

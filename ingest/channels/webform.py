@@ -13,14 +13,14 @@ from contracts.channels import LIMITS, Limits
 from contracts.errors import Refused
 from contracts.inbound import Attachment, Handle, InboundMessage, Sender
 from ingest import forms
-from ingest.channel import REF, SPAM_HOLD, Normalised, Raw, raw_of
+from ingest.channel import REF, RELEASED, SPAM_HOLD, SUSPECTED, Normalised, Raw, raw_of
 from ingest.text import clean, one_line
 
 _NAME, _PHONE, _SUBJECT, _MESSAGE, _FIELD, _FIELDS = 200, 40, 500, 20_000, 2_000, 50
 _KEY = 255
 _FILES, _FILE_BYTES = 10, 25 << 20
 _KNOWN = ("name", "email", "phone", "department", "category", "subject", "message", "locale", "page_url")
-HONEYPOT = "website"
+HONEYPOT, HONEYPOT_FILLED = "website", "honeypot"
 SUBMISSION = "submission_id"
 
 # One @ between a local part and a domain with a dot; letters of every script (RFC 6531). More is the mail server's business.
@@ -63,7 +63,7 @@ class Webform:
             fields=_fields(given),
             locale=_text(given, "locale", 35) or None,
             raw=kept,
-            marks=(SPAM_HOLD,) if given.get(HONEYPOT) else (),
+            marks=_marks(raw, given),
             trace=raw.trace,
         )
         return Normalised([event], blobs)
@@ -74,6 +74,12 @@ def _key(raw: Raw, given: Mapping[str, Any]) -> str:
     if len(header) > _KEY:
         raise Refused("too_long", f"at most {_KEY} characters", status=422, field="Idempotency-Key")
     return header or _text(given, SUBMISSION, _KEY) or raw.options.get("key", "") or ids.sha256_hex(raw.body)
+
+
+def _marks(raw: Raw, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Whether it is held, and why."""
+    why = HONEYPOT_FILLED if given.get(HONEYPOT) else raw.options.get(SUSPECTED)
+    return (SPAM_HOLD, why) if why and RELEASED not in raw.options else ()
 
 
 def _text(given: Mapping[str, Any], field: str, most: int, lines: bool = False) -> str:

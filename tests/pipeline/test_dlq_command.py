@@ -10,7 +10,7 @@ import pytest
 
 from contracts.base import encode
 from contracts.deadletter import DeadLetter
-from contracts.ids import workspace_id
+from contracts.ids import message_id, workspace_id
 from contracts.resolved import Position
 from contracts.topics import DEAD_LETTERS, INBOUND
 from runtime.kafka import end_offsets
@@ -19,6 +19,7 @@ from runtime.stage import Batch, Delivery, Record
 from sinks.deadletters import Feeder
 from tests.support.command import Command, frontdesk
 from tests.support.system import Broker, Dsns
+from tests.support.topics import Since
 
 WORKSPACE = workspace_id("letters")
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -112,3 +113,33 @@ async def test_states_and_stages_that_do_not_exist_are_named(dlq: Command) -> No
     wrong = await dlq("list", "--state", "lost")
     assert wrong.code == 2
     assert "'waiting', 'retried', 'dropped'" in wrong.errors
+
+
+async def test_a_held_form_is_released_with_its_receipt_and_its_files(
+    dlq: Command, broker: Broker, database: Dsns
+) -> None:
+    parts = {"website": "https://x.example", "message": "I am no robot"}
+    body = "".join(
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in parts.items()
+    )
+    held = DeadLetter(
+        dead_letter_id=UUID(int=77),
+        stage="ingest",
+        reason="spam_hold",
+        detail="honeypot",
+        disposition="suppressed",
+        raw=f"{body}--b--\r\n".encode(),
+        occurred_at=AT,
+        workspace=WORKSPACE,
+        channel="webform",
+        account="contact",
+        headers={"content-type": "multipart/form-data; boundary=b", "idempotency-key": "key-of-the-receipt"},
+    )
+    await feed(database, held)
+    since = await Since.now(broker.bootstrap)
+
+    assert (await dlq("retry", str(held.dead_letter_id))).code == 0
+    [message] = await since.messages()
+    assert message.text == "I am no robot"
+    assert message.message_id == message_id(WORKSPACE, "webform", "contact", "key-of-the-receipt")

@@ -13,6 +13,7 @@ import pytest
 
 from contracts.errors import Transient
 from contracts.ids import receipt
+from ingest import form_guard
 from ingest.gateway_service import GatewayService
 from ingest.spool import pending
 from runtime.kafka import Producer
@@ -102,6 +103,7 @@ async def test_the_form_works_without_script_and_a_double_press_is_one_message(
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     hidden = page.text.partition('name="submission_id" value="')[2].partition('"')[0]
     sent = BODY | {"submission_id": hidden, "website": ""}
+    await asyncio.sleep(form_guard.LEAST_TIME.total_seconds())
 
     first, second = [await client.post(FORM, data=sent) for _ in range(2)]
     assert first.status_code == second.status_code == 202
@@ -294,3 +296,42 @@ async def test_a_draining_door_sends_callers_elsewhere(
 
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
     assert await since.messages() == []
+
+
+async def test_who_is_faster_than_a_person_is_held_and_answered_alike(
+    client: httpx.AsyncClient, since: Since
+) -> None:
+    page = await client.get("/forms/contact")
+    hidden = page.text.partition('name="submission_id" value="')[2].partition('"')[0]
+    answer = await client.post(FORM, json=BODY | {"submission_id": hidden})
+    [letter] = await since.dead_letters()
+
+    assert answer.status_code == 202
+    assert set(answer.json()) == {"receipt"}
+    assert (letter.reason, letter.detail, letter.disposition) == ("spam_hold", "too_fast", "suppressed")
+    assert letter.headers["idempotency-key"] == hidden
+    assert await since.messages() == []
+
+
+async def test_who_sends_too_much_is_held_and_others_are_not(client: httpx.AsyncClient, since: Since) -> None:
+    flood, other = {"X-Forwarded-For": "198.51.100.9"}, {"X-Forwarded-For": "198.51.100.10"}
+    for number in range(25):
+        answer = await client.post(FORM, json={"message": f"buy {number}"}, headers=flood)
+        assert answer.status_code == 202
+    assert (await client.post(FORM, json=BODY, headers=other)).status_code == 202
+
+    assert len(await since.messages()) == 20 + 1
+    assert [letter.detail for letter in await since.dead_letters()] == ["rate"] * 5
+
+
+async def test_a_file_sent_twice_with_another_boundary_is_one_message(
+    client: httpx.AsyncClient, since: Since
+) -> None:
+    files = {"files": ("photo.png", b"\x89PNG", "image/png")}
+    key = {"Idempotency-Key": "boundary-1"}
+    answers = [await client.post(FORM, data=BODY, files=files, headers=key) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [202, 202]
+    first, *again = await since.messages()
+    assert [m.message_id for m in again] == [first.message_id]
+    assert {m.raw.sha256 for m in again if m.raw} == {first.raw.sha256 if first.raw else None}
