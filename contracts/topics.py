@@ -61,7 +61,7 @@ INBOUND = Topic(
     key="workspace, channel, counterpart handle",
     retention_days=14,
     written_by="gateway, pollers",
-    read_by="identity",
+    read_by="identity, media",
 )
 OVERFLOW = Topic(
     "frontdesk.inbound.overflow.v1",
@@ -69,7 +69,7 @@ OVERFLOW = Topic(
     key="workspace, channel, counterpart handle",
     retention_days=14,
     written_by="intake, for a sender over its rate",
-    read_by="identity, at lower priority",
+    read_by="identity, at lower priority; media",
 )
 RESOLVED = Topic(
     "frontdesk.resolved.v1",

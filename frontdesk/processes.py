@@ -66,6 +66,17 @@ def _router(settings: Settings) -> Sequence[Service]:
     return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
 
 
+def _media(settings: Settings) -> Sequence[Service]:
+    from ingest.media.download import Downloader
+    from ingest.media.reach import Reach
+    from ingest.media.worker import Fetcher, Media
+
+    parts = Parts(settings)
+    downloader = Downloader(Reach(settings.media_origins), settings.media_bytes)
+    fetcher = Fetcher(settings, Database(settings.postgres), parts.archive, parts.clock, downloader)
+    return [host(Media(parts.database), settings, parts.producer, parts.incidents, parts.clock), fetcher]
+
+
 def _relay(settings: Settings) -> Sequence[Service]:
     from sinks.relay import Relay
 
@@ -105,6 +116,7 @@ PROCESSES = {
         Process("telegram", "Telegram long poll", _telegram, lambda s: any(bot.poll for bot in s.bots)),
         Process("identity", "links messages to customers", _identity),
         Process("router", "decides and writes tickets", _router),
+        Process("media", "fetches attachments from their providers", _media),
         Process("relay", "publishes the outbox", _relay),
         Process("timers", "verifier, audit sealer, dead-letter feeder, gauges", _timers),
         Process("desk", "HTTP API for agents and dashboards", _desk),

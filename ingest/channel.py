@@ -177,6 +177,11 @@ class Asks(Fetched, Protocol):
     def ask(self, ref: str, access: Access) -> Ask:
         """The first call for a `provider_ref`. Raises `Transient` when the account's token is missing."""
 
+
+@runtime_checkable
+class Locates(Asks, Protocol):
+    """A channel whose provider first says where a file is."""
+
     def located(self, answer: bytes, access: Access) -> Ask:
         """The call that an answer leads to. Raises `Poison` for one of another shape."""
 

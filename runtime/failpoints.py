@@ -18,6 +18,7 @@ NAMES = frozenset(
         "imap.after_produce",
         "smtp.after_produce",
         "telegram.after_produce",
+        "media.after_archive",
         "host.before_ack",
     }
 )

@@ -58,6 +58,18 @@ email_auth = Counter("frontdesk_email_auth", "What our mail server says of sende
 spool_bytes = Gauge("frontdesk_spool_bytes", "How much waits on disk for Kafka.")
 spool_messages = Gauge("frontdesk_spool_messages", "How many messages wait on disk for Kafka.")
 
+# Attachments ----------------------------------------------------------------------------------------------------
+media = Counter(
+    "frontdesk_media",
+    "What became of attachments that stay at their provider: fetched, expired, refused, failed; postponed: tried again.",
+    ["channel", "outcome"],
+)
+media_duration = Histogram(
+    "frontdesk_media_duration_seconds", "How long one attempt takes.", ["channel"], buckets=LATENCY
+)
+media_waiting = Gauge("frontdesk_media_waiting", "Attachments that are still to be fetched.")
+media_oldest_age = Gauge("frontdesk_media_oldest_age_seconds", "How long the oldest of them waits.")
+
 # The equation ---------------------------------------------------------------------------------------------------
 terminal = Counter(
     "frontdesk_terminal",

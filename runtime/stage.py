@@ -97,6 +97,8 @@ class Stage(ABC, Generic[P]):
     """`identity`, `router`: consumer group, metric label, dead-letter topic."""
     sources: ClassVar[tuple[Topic, ...]]
     """All of one payload type; the first one names it."""
+    parks: ClassVar[bool] = True
+    """False: another stage reads the same records and parks what no code can read; here such a record is passed over."""
 
     async def start(self) -> None:
         """Called once, in the host's event loop, before the first batch."""

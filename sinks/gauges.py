@@ -1,4 +1,4 @@
-"""Gauges that are read from the database: open work, what is parked, what waits in the outbox."""
+"""Gauges that are read from the database: open work, what is parked, what waits in the outbox or at a provider."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Gauges(Periodic):
         await self._tickets(now)
         await self._parked(now)
         await self._outbox(now)
+        await self._media(now)
 
     async def _tickets(self, now: datetime) -> None:
         parameters = {"now": now, "horizon": now + _DUE_SOON}
@@ -55,6 +56,11 @@ class Gauges(Periodic):
         ((pending, since),) = await self._database.fetch([], queries("gauges")["outbox"])
         metrics.outbox_pending.set(pending)
         metrics.outbox_oldest_age.set(_age(since, now) if since else 0.0)
+
+    async def _media(self, now: datetime) -> None:
+        ((waiting, since),) = await self._database.fetch([], queries("gauges")["media"])
+        metrics.media_waiting.set(waiting)
+        metrics.media_oldest_age.set(_age(since, now) if since else 0.0)
 
 
 def _age(since: datetime, now: datetime) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from contracts import ids
 from contracts.channels import LIMITS, Limits
 from contracts.inbound import Attachment, Handle, InboundMessage, Kind, Recipient, Sender
+from ingest import provider_files
 from ingest.events import Call, canonical, composed, fields, ident, ident_or_none, items, mapping, when, words
 from ingest.meta import Part, Webhook
 from ingest.text import one_line
@@ -24,6 +25,7 @@ class FacebookWall(Webhook):
 
     name = "facebook_wall"
     limits: Limits = LIMITS["facebook_wall"]
+    media_hosts = provider_files.META
     object = "page"
     fields = frozenset({"feed"})
     quiet = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.channels import LIMITS, Limits
-from ingest import messaging
+from ingest import messaging, provider_files
 from ingest.events import Call
 from ingest.meta import DIRECT, Part, Webhook
 
@@ -15,6 +15,7 @@ class Instagram(Webhook):
 
     name = "instagram"
     limits: Limits = LIMITS["instagram"]
+    media_hosts = provider_files.META
     object = "instagram"
     fields = frozenset(
         {*DIRECT, "messages", "messaging_postbacks", "message_reactions", "message_edit", "messaging_seen"}

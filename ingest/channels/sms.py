@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 from contracts.channels import LIMITS, Limits
 from contracts.errors import Poison
 from contracts.inbound import Attachment, Handle, HandleKind, InboundMessage, Kind, Proof, Recipient, Sender
-from ingest import signatures
-from ingest.channel import Normalised, Raw, Reply, Request, Served
+from ingest import provider_files, signatures
+from ingest.channel import Access, Ask, Normalised, Raw, Reply, Request, Served
 from ingest.events import Call, composed, fields, ident, ident_or_none, words
 from ingest.text import one_line
 
@@ -35,6 +35,7 @@ class Sms:
 
     name = "sms"
     limits: Limits = LIMITS["sms"]
+    media_hosts = provider_files.TWILIO
     providers = ("twilio",)
     reply = Reply(b"<Response/>", "text/xml")
     """Says nothing: a text here would be sent to the person."""
@@ -54,6 +55,9 @@ class Sms:
             given = {name: value for name, value in given.items() if name not in _OF_THE_CALL}
         call.whole(given, lambda fields: _read(call, fields))
         return call.result()
+
+    def ask(self, ref: str, access: Access) -> Ask:
+        return provider_files.twilio(ref, access)
 
 
 class _Address(NamedTuple):

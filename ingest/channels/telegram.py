@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from contracts import ids
 from contracts.channels import LIMITS, Limits
 from contracts.errors import Poison
 from contracts.inbound import Handle, InboundMessage, Kind, Recipient, Sender
 from contracts.inbound import Raw as RawBytes
-from ingest import signatures, telegram_content
-from ingest.channel import Normalised, Raw, Request, raw_of
-from ingest.events import SHAPE, canonical, decoded, fields, ident, items, when, words
+from ingest import provider_files, signatures, telegram_content
+from ingest.channel import Access, Ask, Normalised, Raw, Request, raw_of
+from ingest.events import SHAPE, canonical, decoded, fields, ident, items, mapping, when, words
 from ingest.text import clean, one_line
 
 _SECRET_HEADER = "x-telegram-bot-api-secret-token"
@@ -34,6 +35,7 @@ class Telegram:
 
     name = "telegram"
     limits: Limits = LIMITS["telegram"]
+    media_hosts = ("api.telegram.org",)
 
     def verify(self, request: Request, secrets: Sequence[str]) -> None:
         signatures.token(request.headers.get(_SECRET_HEADER, ""), secrets)
@@ -48,6 +50,17 @@ class Telegram:
             return Normalised(_Update(raw, update, kept).messages(), blobs)
         except SHAPE as error:
             raise Poison("unknown_shape", type(error).__name__) from None
+
+    def ask(self, ref: str, access: Access) -> Ask:
+        """By its id, for an address that is good for an hour (https://core.telegram.org/bots/api#getfile)."""
+        token = provider_files.token(access)
+        return Ask(f"{access.api}/bot{token}/getFile?file_id={quote(ref, safe='')}", leads=True)
+
+    def located(self, answer: bytes, access: Access) -> Ask:
+        path = words(mapping(decoded(answer).get("result")).get("file_path"))
+        if not path:
+            raise Poison("unknown_shape", "no file_path")
+        return Ask(f"{access.api}/file/bot{provider_files.token(access)}/{quote(path)}")
 
 
 class _Update:

@@ -23,6 +23,7 @@ class Viber:
 
     name = "viber"
     limits: Limits = LIMITS["viber"]
+    media_hosts = (".viber.com",)
 
     def verify(self, request: Request, secrets: Sequence[str]) -> None:
         """In a header; some versions send it in the address."""

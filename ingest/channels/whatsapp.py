@@ -6,11 +6,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from contracts.channels import LIMITS, Limits
+from contracts.errors import Poison
 from contracts.inbound import Handle, InboundMessage, Kind, Recipient, Sender
-from ingest.channel import Served
-from ingest.events import Call, composed, fields, ident, ident_or_none, iso, items, mapping, when, words
+from ingest import provider_files
+from ingest.channel import Access, Ask, Served
+from ingest.events import (
+    Call,
+    composed,
+    decoded,
+    fields,
+    ident,
+    ident_or_none,
+    iso,
+    items,
+    mapping,
+    when,
+    words,
+)
 from ingest.meta import Part, Webhook
 from ingest.text import one_line
 from ingest.whatsapp_content import Content, content
@@ -24,6 +39,7 @@ class WhatsApp(Webhook):
 
     name = "whatsapp"
     limits: Limits = LIMITS["whatsapp"]
+    media_hosts = ("graph.facebook.com", *provider_files.META, *provider_files.TWILIO)
     object = "whatsapp_business_account"
     fields = frozenset({"messages", "message_echoes", "smb_message_echoes", "calls"})
     quiet = frozenset(
@@ -43,6 +59,22 @@ class WhatsApp(Webhook):
                 _take(call, number, part, name, event)
         if items(value.get("errors")) and not any(items(value.get(name)) for name in _EVENTS):
             call.set_aside(part.call, "provider_error")
+
+    def ask(self, ref: str, access: Access) -> Ask:
+        """By its id, for an address that is good for five minutes, and opens to the same token."""
+        if provider_files.is_twilio(ref):
+            return provider_files.twilio(ref, access)
+        opened = provider_files.bearer(access)
+        if ref.startswith("https://"):
+            return Ask(ref, opened)
+        return Ask(f"{access.api}/{quote(ref, safe='')}", opened, leads=True)
+
+    def located(self, answer: bytes, access: Access) -> Ask:
+        file = decoded(answer)
+        url, digest = words(file.get("url")), words(file.get("sha256"))
+        if not url:
+            raise Poison("unknown_shape", "no url")
+        return Ask(url, provider_files.bearer(access), sha256=digest or None)
 
 
 def _take(call: Call, number: Any, part: Part, name: str, event: Any) -> None:

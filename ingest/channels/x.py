@@ -44,6 +44,7 @@ class X:
 
     name = "x"
     limits: Limits = LIMITS["x"]
+    media_hosts = (".twimg.com", "ton.twitter.com", "ton.x.com")
 
     def verify(self, request: Request, secrets: Sequence[str]) -> None:
         given = request.headers.get("x-twitter-webhooks-signature", "")

@@ -17,3 +17,7 @@ GROUP BY stage
 -- name: outbox
 -- What the relay has yet to publish.
 SELECT count(*), min(created_at) FROM outbox
+
+-- name: media
+-- Attachments that are still to be fetched, and since when the oldest is.
+SELECT count(*), min(received_at) FROM media WHERE state = 'waiting'
