@@ -10,10 +10,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest.accounts import Accounts
 
-_FORM = re.compile(r"^/forms/([^/]+)/submissions/?$")
+_FORM = re.compile(r"^/forms/([^/]+)/(?:definition|submissions)/?$")
 
 _PREFLIGHT = [
-    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-methods", b"GET, POST"),
     (b"access-control-allow-headers", b"content-type, idempotency-key, traceparent"),
     (b"access-control-max-age", b"600"),
     (b"content-length", b"0"),

@@ -16,6 +16,9 @@ from contracts.inbound import InboundMessage
 from runtime.postgres import Database
 from sinks.postgres import ticket_store
 
+KEY_REUSED = "idempotency_key_reused"
+"""The reason of the refusal."""
+
 _REMEMBERED = 100_000
 _GATHER_SECONDS = 0.003
 _TIMEOUT = 0.5
@@ -44,7 +47,7 @@ class Idempotency:
                 self._remember(message.message_id, known)
         if known is not None and known != body:
             raise Refused(
-                "idempotency_key_reused",
+                KEY_REUSED,
                 "this key was used with another body; use a new key",
                 status=422,
                 field="Idempotency-Key",

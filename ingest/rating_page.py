@@ -19,9 +19,9 @@ def question(token: str, chosen: str) -> str:
     )
     body = f"""<h1>{_TITLE}</h1>
 <form method="post" action="/ratings/{escape(token)}">
-<label>Our answer was <select name="score">{choices}</select></label>
-<label>Comment <textarea name="comment" rows="5" maxlength="5000"></textarea></label>
-<button>Send</button>
+<div class="fields"><label class="wide">Our answer was <select name="score">{choices}</select></label>
+<label class="wide">Comment <textarea name="comment" rows="5" maxlength="5000"></textarea></label>
+<div class="wide"><button>Send</button></div></div>
 </form>"""
     return page(_TITLE, body)
 

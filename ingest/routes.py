@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from litestar import Litestar, MediaType, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import FromPath
 
-from contracts.errors import Refused
-from contracts.ids import receipt
-from ingest import form_page, forms, rating_page
+from ingest import form_page, form_routes, rating_page
 from ingest.channel import Reply
 from ingest.cors import Cors
 from ingest.gateway import Gateway, GatewayRequest
@@ -20,31 +16,6 @@ from runtime import problems
 def _gateway(request: GatewayRequest) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
-
-
-@get("/forms/{form:str}", media_type=MediaType.HTML, summary="The contact form as a page")
-async def show_form(request: GatewayRequest, form: FromPath[str]) -> str:
-    found = _gateway(request).accounts.find("webform", form)
-    if found is None:
-        raise Refused("unknown_form", "no form of this name", status=404)
-    return form_page.form(*found, form, _gateway(request).forms.token(*found))
-
-
-@post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
-async def submit_form(request: GatewayRequest, form: FromPath[str]) -> Response[Any]:
-    plain = forms.media_type(request.headers.get("content-type", "")) in (forms.URLENCODED, forms.MULTIPART)
-    try:
-        raw = await _gateway(request).submission(form, request)
-        taken = await _gateway(request).submit(form, raw, request.client.host if request.client else "")
-    except Refused as error:
-        if not plain:
-            raise
-        page = form_page.refusal(f"{error.field}: {error.detail}" if error.field else error.detail)
-        return Response(page, status_code=error.status, media_type=MediaType.HTML)
-    reference = receipt(taken.message_ids[0])
-    if plain:
-        return Response(form_page.receipt(reference), status_code=202, media_type=MediaType.HTML)
-    return Response({"receipt": reference}, status_code=202)
 
 
 @post(
@@ -99,7 +70,8 @@ def create_app(gateway: Gateway) -> Litestar:
     """The ASGI application."""
     return Litestar(
         route_handlers=[
-            *(show_form, submit_form, receive_webhook, register_webhook),
+            *form_routes.HANDLERS,
+            *(receive_webhook, register_webhook),
             *(receive_call, receive_rating, show_rating, submit_rating),
         ],
         middleware=[Cors(gateway.accounts)],

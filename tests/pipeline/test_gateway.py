@@ -30,6 +30,7 @@ BODY = {
     "message": "Where is my order?",
     "department": "billing",
 }
+BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
 @pytest.fixture
@@ -105,9 +106,10 @@ async def test_the_form_works_without_script_and_a_double_press_is_one_message(
     sent = BODY | {"submission_id": hidden, "website": ""}
     await asyncio.sleep(form_guard.LEAST_TIME.total_seconds())
 
-    first, second = [await client.post(FORM, data=sent) for _ in range(2)]
+    first, second = [await client.post(FORM, data=sent, headers=BROWSER) for _ in range(2)]
     assert first.status_code == second.status_code == 202
     assert first.text == second.text
+    assert "Your receipt number" in first.text
     assert len({m.message_id for m in await since.messages()}) == 1
 
 
@@ -335,3 +337,78 @@ async def test_a_file_sent_twice_with_another_boundary_is_one_message(
     first, *again = await since.messages()
     assert [m.message_id for m in again] == [first.message_id]
     assert {m.raw.sha256 for m in again if m.raw} == {first.raw.sha256 if first.raw else None}
+
+
+async def test_a_form_to_be_corrected_comes_back_with_what_was_written(
+    client: httpx.AsyncClient, since: Since
+) -> None:
+    sent = BODY | {
+        "email": "ann@",
+        "name": '<b>"Ann"',
+        "submission_id": "mine",
+        "locale": "nb",
+        "category": "x",
+    }
+    answer = await client.post(FORM, data=sent, headers=BROWSER)
+
+    assert answer.status_code == 422
+    assert 'aria-describedby="email-error"' in answer.text
+    assert "Dette er ikke en hel e-postadresse" in answer.text
+    assert 'value="mine"' in answer.text
+    assert "&lt;b&gt;&quot;Ann&quot;" in answer.text
+    assert "Where is my order?</textarea>" in answer.text
+    assert '<option value="billing" selected>' in answer.text
+    assert await since.messages() == []
+
+
+async def test_what_was_edited_after_it_was_sent_can_be_sent_anew(
+    client: httpx.AsyncClient, since: Since
+) -> None:
+    sent = BODY | {"submission_id": "once"}
+    assert (await client.post(FORM, data=sent, headers=BROWSER)).status_code == 202
+    answer = await client.post(FORM, data=sent | {"message": "More"}, headers=BROWSER)
+
+    assert answer.status_code == 422
+    assert "You have sent this form before" in answer.text
+    fresh = answer.text.partition('name="submission_id" value="')[2].partition('"')[0]
+    assert fresh not in ("", "once")
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "language"),
+    [
+        ("", "", "en"),
+        ("?lang=tr-TR", "pl", "tr"),
+        ("?lang=xx", "de;q=0.9, lt;q=0.8, pl;q=0.7", "lt"),
+        ("", "no", "nb"),
+        ("", "nn-NO, en;q=0.5", "nb"),
+        ("", "pl;q=0, en;q=0.1", "en"),
+        ("?lang=%00" + "x" * 500, "*, ;;q=, tr;q=9", "en"),
+    ],
+)
+async def test_the_page_speaks_the_visitors_language(
+    client: httpx.AsyncClient, query: str, header: str, language: str
+) -> None:
+    answer = await client.get(f"/forms/contact{query}", headers={"Accept-Language": header})
+    assert f'<html lang="{language}">' in answer.text
+
+
+async def test_the_script_is_served_with_its_style_and_may_be_kept(client: httpx.AsyncClient) -> None:
+    script = await client.get("/embed/form.js")
+    assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert script.headers["cache-control"] == "public, max-age=3600"
+    assert "--frontdesk-accent" in script.text
+    again = await client.get("/embed/form.js", headers={"If-None-Match": script.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_definition_offers_what_is_public(client: httpx.AsyncClient) -> None:
+    origin = {"Origin": "https://shop.example"}
+    answer = await client.get("/forms/contact/definition?lang=pl", headers=origin)
+    found = answer.json()
+
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+    assert found["departments"] == [{"id": "billing", "name": "Billing & returns"}]
+    assert found["categories"] == [{"path": "Billing/Invoices", "department": "billing"}]
+    assert (found["title"], found["language"]) == ("Kontakt: Shop A", "pl")
+    assert (await client.get("/forms/nowhere/definition")).status_code == 404
