@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 
 from contracts.inbound import Attachment, Direction, InboundMessage, Kind
-from sinks.postgres.ticket_reads import StoredMessage
+from sinks.archive import REF
+from sinks.postgres.ticket_reads import FileState, StoredMessage
 
 _FOLDED: frozenset[Kind] = frozenset({"edit", "delete", "reaction", "status", "read_receipt"})
 
@@ -22,6 +23,14 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sender: str | None = None
     text: str | None = None
     fields: dict[str, str] = {}
+
+
+class File(Attachment, frozen=True, kw_only=True):
+    """An attachment. Once a file that stays at its provider is fetched, `type`, `size`, `sha256` and `ref` are those of the
+    archived bytes; before, and if it never is, `state` and `reason` say why."""
+
+    state: FileState | None = None
+    reason: str | None = None
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,7 +50,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     text: str | None = None
     text_ref: str | None = None
     quoted_text: str | None = None
-    attachments: tuple[Attachment, ...] = ()
+    attachments: tuple[File, ...] = ()
     fields: dict[str, str] = {}
     out_of_order: bool = False
     edited_at: datetime | None = None
@@ -83,7 +92,7 @@ def _apply(view: MessageView, event: StoredMessage) -> MessageView:
     if message.kind == "edit":
         if view.deleted_at is not None:
             return view
-        newest = {"text": message.text, "text_ref": message.text_ref, "attachments": message.attachments}
+        newest = {"text": message.text, "text_ref": message.text_ref, "attachments": _files(event)}
         return msgspec.structs.replace(view, edited_at=at, **newest)
     mark = Mark(kind=message.kind, at=at, sender=_name(message), text=message.text, fields=message.fields)
     return msgspec.structs.replace(view, marks=(*view.marks, mark))
@@ -105,10 +114,28 @@ def _view(row: StoredMessage) -> MessageView:
         text=message.text,
         text_ref=message.text_ref,
         quoted_text=message.quoted_text,
-        attachments=message.attachments,
+        attachments=_files(row),
         fields=message.fields,
         out_of_order=row.out_of_order,
     )
+
+
+def _files(row: StoredMessage) -> tuple[File, ...]:
+    known = {file.place: file for file in row.files}
+    found = []
+    for place, attachment in enumerate(row.message.attachments):
+        given = msgspec.structs.asdict(attachment)
+        if file := known.get(place):
+            given |= {"state": file.state, "reason": file.reason}
+            if file.sha256:
+                given |= {
+                    "type": file.type,
+                    "size": file.size,
+                    "sha256": file.sha256,
+                    "ref": REF + file.sha256,
+                }
+        found.append(File(**given))
+    return tuple(found)
 
 
 def _name(message: InboundMessage) -> str | None:

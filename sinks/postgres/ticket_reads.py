@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,8 @@ from sinks.postgres.rows import StoredTicket, stored_tickets
 from sinks.postgres.sql import queries
 
 _inbound = decoder(InboundMessage)
+
+FileState = Literal["waiting", "fetched", "expired", "refused", "failed"]
 
 Visible = Sequence[str] | None
 
@@ -42,12 +44,24 @@ class Page(NamedTuple):
     cursor: str | None
 
 
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file that stays at its provider. `place`: which of the message's attachments, from 0."""
+
+    place: int
+    state: FileState
+    reason: str | None
+    sha256: str | None
+    type: str | None
+    size: int | None
+
+
 class StoredMessage(NamedTuple):
     """A message of a ticket, or an event about one."""
 
     happened_at: datetime
     out_of_order: bool
     message: InboundMessage
+    files: list[StoredFile]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +81,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     action: str
     detail: msgspec.Raw
+
+
+_files = decoder(list[StoredFile])
 
 
 class TicketHistory(NamedTuple):
@@ -125,7 +142,10 @@ class TicketReads:
             audit = await (await connection.execute(sql["audit_trail"], key)).fetchall()
         return TicketHistory(
             stored,
-            [StoredMessage(at, late, _inbound.decode(payload)) for at, late, payload in messages],
+            [
+                StoredMessage(at, late, _inbound.decode(payload), _files.decode(files))
+                for at, late, payload, files in messages
+            ],
             [
                 Decision(message_id=message, rule_set=rules, decided_at=at, record=msgspec.Raw(record))
                 for message, rules, at, record in decisions

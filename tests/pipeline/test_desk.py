@@ -12,11 +12,12 @@ import pytest
 
 from contracts.base import encode
 from contracts.ids import message_id, workspace_id
-from contracts.inbound import Handle, InboundMessage, Sender
+from contracts.inbound import Attachment, Handle, InboundMessage, Sender
 from contracts.ticket import Ticket
 from contracts.workspace import Agent, Workspace
 from desk.auth import create_key
 from sinks.postgres.key_store import KeyStore
+from sinks.postgres.media_store import MediaStore, Outcome, Wanted
 from sinks.postgres.ticket_store import MessageRow, Writes
 from sinks.postgres.ticket_writes import write
 from tests.support.desk import NOON, SHOP, Desk, numbers, running_desk, ticket
@@ -200,6 +201,34 @@ async def test_the_conversation_shows_edits_deletions_and_reactions_in_their_mes
     assert "text" not in second
     assert second["deleted_at"] == "2026-11-23T12:03:00Z"
     assert (orphan["kind"], orphan["text"]) == ("edit", "of something we never saw")
+
+
+async def test_a_file_is_shown_as_it_was_found_once_it_is_fetched(desk: Desk) -> None:
+    opened = ticket("support", channel="telegram", account="bot")
+    await desk.add(opened)
+    given = tuple(Attachment(name=name, type="image/png", provider_ref=f"{name}-id") for name in "abc")
+    await _store(desk, opened, {"provider_id": "7:1", "attachments": given})
+    store, workspace = MediaStore(desk.database), opened.workspace
+    identity = message_id(workspace, "telegram", "bot", "7:1")
+    wanted = [
+        Wanted(workspace, identity, n, "telegram", "bot", f"{n}-id", "image/png", NOON) for n in range(2)
+    ]
+    await store.add(wanted)
+    for outcome in (Outcome("fetched", None, "00ff", "image/jpeg", 7), Outcome("expired", "http_404")):
+        claimed = await store.claim([workspace], NOON, NOON + timedelta(hours=1))
+        assert claimed
+        await store.finish(claimed, outcome, NOON)
+    async with await desk.client("ann") as ann:
+        (shown,) = (await ann.get(f"/tickets/{opened.id}")).json()["conversation"]
+    files = [
+        {name: file.get(name) for name in ("type", "ref", "size", "state", "reason")}
+        for file in shown["attachments"]
+    ]
+    assert [tuple(file.values()) for file in files] == [
+        ("image/jpeg", "sha256:00ff", 7, "fetched", None),
+        ("image/png", None, None, "expired", "http_404"),
+        ("image/png", None, None, None, None),
+    ]
 
 
 async def _store(desk: Desk, opened: Ticket, *messages: dict[str, Any]) -> None:

@@ -21,11 +21,13 @@ from ingest.media.download import Downloader
 from ingest.media.reach import Reach
 from ingest.media.worker import PAUSES, Fetcher, Media
 from runtime.clock import Clock
+from runtime.failpoints import EXIT_CODE
 from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Database
-from runtime.settings import Bot, Hook, Settings
+from runtime.settings import PREFIX, Bot, Hook, Settings, environment
 from runtime.stage import Batch, Delivery, Record
 from sinks.archive import Archive
+from tests.support.command import frontdesk
 from tests.support.provider import Answer, Provider, provider
 from tests.support.shop import WORKSPACE, settings
 from tests.support.system import Broker, Dsns
@@ -276,6 +278,20 @@ async def test_the_process_takes_from_the_topic_and_archives(rig: Rig, files: Pr
             await service.stop()
         await asyncio.wait_for(asyncio.gather(*tasks), 20)
     assert await rig.archive.get(f"sha256:{hashlib.sha256(JPEG).hexdigest()}") == JPEG
+
+
+async def test_a_process_that_dies_after_archiving_leaves_the_file_to_the_next(
+    rig: Rig, files: Provider
+) -> None:
+    await rig.take([message(files.gives("/a", Answer(JPEG)))])
+    chosen = msgspec.structs.replace(rig.settings, failpoint="media.after_archive", clock=NOW)
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment(chosen).items()}
+    assert (await frontdesk("run", "media", **given)).code == EXIT_CODE
+    assert await rig.rows("state, attempts") == [("waiting", 1)]
+    assert await rig.fetch(NOW + timedelta(minutes=10)) == 1
+    assert await rig.rows("state, attempts") == [("fetched", 2)]
+    stored = [path for path in rig.settings.archive.rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in stored] == [JPEG]
 
 
 async def _fetched(rig: Rig, message_id: UUID) -> bool:

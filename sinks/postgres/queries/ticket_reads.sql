@@ -29,7 +29,8 @@ WHERE t.workspace = %(workspace)s AND (t.number = %(number)s::bigint OR t.ticket
   AND (%(visible)s::text[] IS NULL OR t.department = ANY(%(visible)s::text[]))
 
 -- name: conversation
--- The messages of a ticket, and whatever names one of them as its target (which may not know its ticket).
+-- The messages of a ticket, and whatever names one of them as its target (which may not know its ticket); each with what
+-- became of its files at the provider.
 WITH own AS (
     SELECT m.workspace, m.message_id, m.channel, m.account, m.provider_id
     FROM messages m WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s
@@ -40,7 +41,10 @@ WITH own AS (
     FROM own JOIN messages m ON m.workspace = own.workspace AND m.channel = own.channel AND m.account = own.account
                             AND m.target = own.provider_id
 )
-SELECT m.happened_at, m.out_of_order, m.payload::text
+SELECT m.happened_at, m.out_of_order, m.payload::text,
+       (SELECT coalesce(json_agg(json_build_object('place', f.place, 'state', f.state, 'reason', f.reason,
+                                                   'sha256', f.sha256, 'type', f.type, 'size', f.size)), '[]')
+        FROM media f WHERE f.workspace = m.workspace AND f.message_id = m.message_id)::text
 FROM wanted JOIN messages m ON m.workspace = wanted.workspace AND m.message_id = wanted.message_id
 ORDER BY m.happened_at, m.received_at, m.message_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -157,3 +158,14 @@ async def test_a_few_failures_blow_no_fuse() -> None:
     await host.run()
     assert incidents.fuses == {}
     assert len(host.parked) == 15
+
+
+async def test_a_stage_that_parks_nothing_passes_over_what_fails() -> None:
+    stage, given = Numbers({3: Poison("poisonous"), 5: Reject("unwanted")}), records(8)
+    stage.parks = False  # type: ignore[misc]
+    broken = replace(given[7], value=b"{rubbish")
+    host = MemoryHost(stage, [*given[:7], broken])
+    await host.run()
+    assert host.parked == []
+    assert host.done == {(SOURCE, 0): 8}
+    assert stage.finished == [0, 1, 2, 4, 5, 6]
