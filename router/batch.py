@@ -21,7 +21,7 @@ from runtime.postgres import Connection
 from runtime.stage import Drop, Outcome, Reject
 from sinks.postgres import ticket_store
 from sinks.postgres.rows import StoredTicket
-from sinks.postgres.ticket_store import Key, StoredAt, Writes
+from sinks.postgres.ticket_store import Key, StoredAt, TicketOwner, Writes
 
 NumberSource = Callable[[UUID], int]
 """The next ticket number of a workspace."""
@@ -64,9 +64,22 @@ async def decide(
     placed = [item for item in routed if _place(item, tickets.facts, number, now)]
     staff = await _staff(connection, placed)
     _assign(placed, staff, tickets, writes, now)
+    rated = await _rated(connection, fresh)
     for item in fresh:
-        writing.add_message(writes, item.resolved, item.message, item.plan, _is_late(item, tickets))
+        late, owner = _is_late(item, tickets), rated.get(item.key)
+        writing.add_message(writes, item.resolved, item.message, item.plan, late, owner)
     return writes
+
+
+async def _rated(connection: Connection, fresh: Sequence[Item]) -> dict[Key, TicketOwner]:
+    """Message -> the ticket that it rates, whose customer it is from: the door has seen to who may rate it."""
+    numbers = {
+        item.key: (item.message.workspace, int(number))
+        for item in fresh
+        if item.message.kind == "rating" and (number := item.message.fields.get("ticket", "")).isdecimal()
+    }
+    found = await ticket_store.tickets_by_number(connection, numbers.values())
+    return {key: found[named] for key, named in numbers.items() if named in found}
 
 
 async def _fresh(connection: Connection, items: Sequence[Item], writes: Writes, now: datetime) -> list[Item]:

@@ -11,7 +11,7 @@ from contracts.ticket import Cause
 from router.deadlines import starts_at
 from router.facts import Plan
 from sinks.postgres.rows import StoredTicket
-from sinks.postgres.ticket_store import DecisionRow, DuplicateRow, MessageRow, Writes
+from sinks.postgres.ticket_store import DecisionRow, DuplicateRow, MessageRow, TicketOwner, Writes
 from sinks.postgres.ticket_trail import add_change
 
 ACTOR = "router"
@@ -23,15 +23,19 @@ def add_message(
     message: InboundMessage,
     plan: Plan | None,
     out_of_order: bool = False,
+    rated: TicketOwner | None = None,
 ) -> None:
-    """The terminal row of a message; `plan` is None for kinds that belong to no ticket by themselves."""
+    """The terminal row of a message; `plan` is None for kinds that belong to no ticket by themselves. `rated`: the ticket
+    that a rating is about."""
     at = resolved.position
+    ticket = plan.ticket.id if plan else rated.ticket if rated else None
+    customer = resolved.customer.id if resolved.customer else rated.customer if rated else None
     writes.messages.append(
         MessageRow(
             message.workspace,
             message.message_id,
-            plan.ticket.id if plan else None,
-            resolved.customer.id if resolved.customer else None,
+            ticket,
+            customer,
             message.channel,
             message.account,
             message.provider_id,

@@ -27,6 +27,13 @@ class StoredAt(NamedTuple):
     body_sha256: str | None
 
 
+class TicketOwner(NamedTuple):
+    """A ticket and whose it is."""
+
+    ticket: UUID
+    customer: UUID
+
+
 class MessageRow(NamedTuple):
     workspace: UUID
     message: UUID
@@ -140,6 +147,14 @@ async def tickets_by_ref(connection: Connection, refs: Iterable[RefKey]) -> dict
     ):
         found[(workspace, kind, value)] = (*found.get((workspace, kind, value), ()), ticket)
     return found
+
+
+async def tickets_by_number(
+    connection: Connection, keys: Iterable[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], TicketOwner]:
+    """(workspace, number) -> the ticket. Numbers that nobody has are not in it."""
+    rows = await _rows(connection, "tickets_by_number", ("workspaces", "numbers"), keys)
+    return {(workspace, number): TicketOwner(*owner) for workspace, number, *owner in rows}
 
 
 async def lock_tickets(connection: Connection, keys: Iterable[Key]) -> dict[Key, StoredTicket]:

@@ -19,6 +19,12 @@ SELECT r.workspace, r.kind, r.value, r.ticket_id
 FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[]) AS wanted(workspace, kind, value)
 JOIN ticket_refs r ON r.workspace = wanted.workspace AND r.kind = wanted.kind AND r.value = wanted.value
 
+-- name: tickets_by_number
+-- What ratings are about. Whose a ticket is never changes, so nothing is locked for it.
+SELECT t.workspace, t.number, t.ticket_id, t.customer_id
+FROM unnest(%(workspaces)s::uuid[], %(numbers)s::bigint[]) AS wanted(workspace, number)
+JOIN tickets t ON t.workspace = wanted.workspace AND t.number = wanted.number
+
 -- name: lock_tickets
 -- Second in the lock order: the whole row, since it is the base of the next snapshot.
 SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
