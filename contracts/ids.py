@@ -75,6 +75,11 @@ def identity_event_id(message: UUID, action: str, kind: str, value: str) -> UUID
     return derive("identity-event", str(message), action, kind, value)
 
 
+def customer_event_id(customer: UUID, version: int) -> UUID:
+    """customer event: customer and version."""
+    return derive("customer-event", str(customer), str(version))
+
+
 def receipt(message: UUID) -> str:
     """The public reference of a message: its first 80 bits in base 32, grouped for reading aloud."""
     text = base64.b32encode(message.bytes[:10]).decode()

@@ -61,6 +61,8 @@ class Handle(Payload, frozen=True, kw_only=True):
     kind: HandleKind
     value: str
     proof: Proof = "claimed"
+    evidence: str | None = None
+    """What proves it, so that the proof can be withdrawn: `jwt:kid=…`, `authserv=…`; null: the account it came through."""
 
 
 class Sender(Payload, frozen=True, kw_only=True):

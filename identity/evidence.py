@@ -27,6 +27,8 @@ class Observation:
 
     key: HandleKey
     proof: Literal["claimed", "channel", "verified", "authoritative"]
+    evidence: str | None = None
+    """What proves it, where the channel says so (`Handle.evidence`)."""
 
     @property
     def proven(self) -> bool:
@@ -39,7 +41,7 @@ def observations(
     """The counterpart's handles that may identify, best first: without mentions, shared ones and junk. `region`: the
     account's country; `own`: the workspace's own handles (`shared.own_handles`)."""
     found: dict[HandleKey, Observation] = {}
-    for kind, given, proof in _counterpart(message):
+    for kind, given, proof, evidence in _counterpart(message):
         if proof == "mentioned":
             continue
         proven = proof in _PROVEN
@@ -48,18 +50,18 @@ def observations(
         if value is None or not identifies(kind, value, proven) or is_own((kind, value), own):
             continue
         key = (message.workspace, kind, value)
-        found.setdefault(key, Observation(key, proof))
+        found.setdefault(key, Observation(key, proof, evidence))
     return sorted(found.values(), key=lambda o: (_PRIORITY.get(o.key[1], _CHANNEL_ID), o.key[1], o.key[2]))
 
 
-def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof]]:
+def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof, str | None]]:
     """Whom the event is about. An echo was sent by us: the network's id of its recipient says whose conversation it is. A
     bounce was sent by a server: it is about whom our mail did not reach."""
     for handle in message.sender.handles:
-        yield handle.kind, handle.value, handle.proof
+        yield handle.kind, handle.value, handle.proof, handle.evidence
     if message.kind == "echo":
         for recipient in message.recipients:
             if recipient.kind is not None:
-                yield recipient.kind, recipient.value, "channel"
+                yield recipient.kind, recipient.value, "channel", None
     if message.kind == "bounce" and (unreached := message.fields.get("failed_recipient")):
-        yield "email", unreached, "claimed"
+        yield "email", unreached, "claimed", None

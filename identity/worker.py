@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
-from contracts import ids
 from contracts.base import encode
 from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
 from contracts.workspace import Account
-from identity.decide import Facts, Holder, Plan, resolve
+from identity.decide import Plan, resolve
 from identity.evidence import Observation, observations
+from identity.facts import Facts, Holder, Person
+from identity.history import link_events, merge_events
 from identity.shared import Shown, own_handles
 from runtime import metrics
 from runtime.failpoints import failpoint
 from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Connection, Database
 from runtime.stage import Batch, Delivery, Done, Outcome, Stage
-from sinks.postgres import identity_store
+from sinks.postgres import identity_merges, identity_store
 from sinks.postgres.config_store import WorkspaceCache
-from sinks.postgres.identity_store import CustomerRow, LinkRow
+from sinks.postgres.identity_rows import CustomerRow, HolderRow
 
 
 class Identity(Stage[InboundMessage]):
@@ -62,8 +63,9 @@ class Identity(Stage[InboundMessage]):
             await identity_store.write(
                 connection,
                 [_customer(plan) for plan in plans if plan.is_new],
-                [row for plan in plans for row in _links(plan)],
+                [row for plan in plans for row in link_events(plan)],
             )
+            await identity_merges.merge(connection, [row for plan in plans for row in merge_events(plan)])
         failpoint("identity.after_commit")
         await self._producer.send_all([_outgoing(d, plan) for d, plan in zip(batch, plans, strict=True)])
         failpoint("identity.after_produce")
@@ -87,43 +89,53 @@ class Identity(Stage[InboundMessage]):
 
 
 async def _facts(connection: Connection, seen: Sequence[Sequence[Observation]]) -> Facts:
-    facts = Facts()
     keys = {observation.key for shown in seen for observation in shown}
-    for row in await identity_store.holders(connection, keys):
-        side = facts.verified if row.verified else facts.claimed
-        side[row.key] = Holder(row.since, row.customer, row.evidence)
+    rows = await identity_store.holders(connection, keys)
+    # Only who proves several handles at once changes people who are there: these are locked, and then read again.
+    several = {o.key for shown in seen if sum(o.proven for o in shown) > 1 for o in shown if o.proven}
+    roots = {(row.key[0], row.customer) for row in rows if row.key in several and row.state in _PROVEN}
+    facts = Facts()
+    if roots:
+        await identity_merges.lock(connection, roots)
+        rows = await identity_store.holders(connection, keys)
+        groups, facts.separations = await identity_merges.groups(connection, roots)
+        for group in groups:
+            facts.people[group.root] = Person(dict(group.proven), list(group.merged_at), set(group.members))
+    for row in rows:
+        _add(facts, row)
     return facts
+
+
+_PROVEN = ("verified", "disputed")
+
+
+def _add(facts: Facts, row: HolderRow) -> None:
+    holder = Holder(row.since, row.customer, row.evidence, row.own, row.seen, row.cause)
+    if row.state == "verified":
+        facts.verified[row.key] = holder
+    elif row.state == "disputed":
+        facts.disputed.setdefault(row.key, {})[row.own] = holder
+    elif row.state == "claimed":
+        facts.claimed[row.key] = holder
+    else:
+        facts.generations[row.key] = facts.generations.get(row.key, 0) + 1
 
 
 def _customer(plan: Plan) -> CustomerRow:
     message, founder = plan.message, plan.founded_by
     kind, value = founder.key[1:] if founder else ("message", str(message.message_id))
-    assert plan.customer is not None
+    customer = plan.links[0].customer if plan.links else plan.customer
+    assert customer is not None
     return CustomerRow(
         message.workspace,
-        plan.customer,
+        customer,
         kind,
         value,
         founder is not None and founder.proven,
         message.sender.display_name,
         message.received_at,
+        plan.generation,
     )
-
-
-def _links(plan: Plan) -> Iterator[LinkRow]:
-    message = plan.message
-    for link in plan.links:
-        _, kind, value = link.observation.key
-        action = "linked" if link.observation.proven else "claimed"
-        event = ids.identity_event_id(message.message_id, action, kind, value)
-        yield LinkRow(
-            *link.observation.key,
-            link.customer,
-            link.observation.proof,
-            message.received_at,
-            message.message_id,
-            event,
-        )
 
 
 def _outgoing(delivery: Delivery[InboundMessage], plan: Plan) -> Outgoing:

@@ -3,94 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
 from contracts.errors import Transient
 from runtime.postgres import Connection
+from sinks.postgres.identity_rows import CustomerRow, EventRow, HandleKey, HolderRow
 from sinks.postgres.sql import columns, queries
 
-HandleKey = tuple[UUID, str, str]
-"""Workspace, kind, canonical value."""
-
-
-class HolderRow(NamedTuple):
-    """Who holds a handle, as a root customer; since when, and which message made the link."""
-
-    key: HandleKey
-    verified: bool
-    since: datetime
-    customer: UUID
-    evidence: UUID
-
-
-class CustomerRow(NamedTuple):
-    workspace: UUID
-    customer: UUID
-    kind: str
-    value: str
-    proven: bool
-    name: str | None
-    created: datetime
-
-
-class LinkRow(NamedTuple):
-    """A handle of a customer. `event`: the id of the event that the link is in the history; a proof of `claimed` makes a
-    claim, any other a verified handle."""
-
-    workspace: UUID
-    kind: str
-    value: str
-    customer: UUID
-    proof: str
-    since: datetime
-    evidence: UUID
-    event: UUID
-
-
 _KEY = ("workspaces", "kinds", "values")
-_CUSTOMERS = ("workspaces", "customers", "founding_kinds", "founding_values", "proven", "names", "created")
-_LINKS = ("link_workspaces", "kinds", "values", "holders", "proofs", "since", "evidence", "events")
+_LINK = (*_KEY, "customers")
+_CUSTOMERS = (
+    *("workspaces", "customers", "founding_kinds", "founding_values", "proven", "names", "created"),
+    "generations",
+)
+_EVENTS = (
+    *("event_workspaces", "events", "actions", "holders", "kinds", "values", "proofs", "at", "messages"),
+    *("others", "sources", "evidence", "actors", "reasons"),
+)
+_MADE = ("linked", "disputed")
 
 
 async def holders(connection: Connection, keys: Iterable[HandleKey]) -> list[HolderRow]:
-    """Who holds these handles now: at most one row for its verified holder, and one for the earliest claimant."""
+    """Who holds these handles now: the earliest claimant, and everybody who proved it, also if that was revoked."""
     wanted = list(keys)
     if not wanted:
         return []
     rows = await connection.execute(queries("identity")["holders"], columns(_KEY, wanted))
-    return [
-        HolderRow(wanted[number - 1], state == "verified", since, customer, evidence)
-        for number, state, since, customer, evidence in await rows.fetchall()
-    ]
+    return [HolderRow(wanted[number - 1], *row) for number, *row in await rows.fetchall()]
 
 
-async def write(connection: Connection, customers: Iterable[CustomerRow], links: Iterable[LinkRow]) -> None:
-    """Adds what is new; what is there stays. Raises `Transient` when another transaction took a verified handle in
-    between: decide again on fresh facts."""
+async def write(connection: Connection, customers: Iterable[CustomerRow], events: Iterable[EventRow]) -> None:
+    """Adds what is new to the history, and to customers and handles what follows from it; what is there stays. Merges:
+    `identity_merges`. Raises `Transient` when another transaction took a verified handle in between: decide again on
+    fresh facts. Events come in the order of decisions, which is that of the history."""
     people = sorted({row[:2]: row for row in customers}.values(), key=lambda row: row[:2])
-    shown = sorted(links, key=lambda row: row[:4])
-    if not people and not shown:
+    entries = list(events)
+    if not people and not entries:
         return
-    arrays = columns(_CUSTOMERS, people) | columns(_LINKS, shown)
+    arrays = columns(_CUSTOMERS, people) | columns(_EVENTS, entries)
     rows = await connection.execute(queries("identity")["write"], arrays)
-    proven = [row for row in shown if row.proof != "claimed"]
-    if not proven:
-        return
-    new = {tuple(row) for row in await rows.fetchall()}
-    doubtful = [row for row in proven if row[:4] not in new]
-    if doubtful:
-        await _settle(connection, doubtful)
+    proven = [row for row in entries if row.action in _MADE]
+    if proven:
+        new = {tuple(row) for row in await rows.fetchall()}
+        await _settle(connection, [row for row in proven if (*row.link, row.action) not in new])
+    await _change(connection, "contested", [(*row.link, row.message) for row in _of(entries, "contested")])
+    await _change(connection, "revoked", [row.link for row in _of(entries, "revoked")])
+    # Of several proofs of one link the last counts: a statement changes a row once.
+    seen = {row.link: row.at for row in sorted(_of(entries, "seen"), key=lambda row: row.at)}
+    await _change(connection, "seen", [(*link, at) for link, at in seen.items()])
 
 
-async def _settle(connection: Connection, doubtful: Sequence[LinkRow]) -> None:
+def _of(entries: Sequence[EventRow], action: str) -> list[EventRow]:
+    return [row for row in entries if row.action == action]
+
+
+_CHANGES = {"contested": (*_LINK, "messages"), "revoked": _LINK, "seen": (*_LINK, "at")}
+
+
+async def _change(connection: Connection, query: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        ordered = sorted(rows, key=lambda row: row[:4])
+        await connection.execute(queries("identity")[query], columns(_CHANGES[query], ordered))
+
+
+async def _settle(connection: Connection, doubtful: Sequence[EventRow]) -> None:
     """Proofs of handles that were there: claimed by the same customer, linked by the same message, or lost to another."""
+    if not doubtful:
+        return
     sql = queries("identity")
-    names = (*_KEY, "customers", "proofs", "since", "evidence")
-    arrays = columns(names, [row[:7] for row in doubtful])
+    names = (*_LINK, "actions", "proofs", "at", "messages")
+    arrays = columns(names, [(*row.link, row.action, row.proof, row.at, row.message) for row in doubtful])
     try:
         await connection.execute(sql["promote"], arrays)
     except UniqueViolation:

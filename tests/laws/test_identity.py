@@ -4,6 +4,7 @@ nothing, and claims change nothing that is proven."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.inbound import Handle, InboundMessage
-from identity.decide import ClaimPolicy, Facts, Holder, Plan, resolve
+from identity.decide import ClaimPolicy, Plan, resolve
 from identity.evidence import HandleKey, observations
-from tests.support.identity import Registry
+from tests.support.identity import Ledger, Registry
 from tests.support.routing import NOW, message
 
 NETWORKS = [("telegram_user", "7"), ("telegram_user", "8"), ("psid", "7"), ("external_id", "42")]
@@ -67,40 +68,14 @@ def taken(messages: Iterable[InboundMessage], registry: Registry | None = None) 
     return [registry.take(one, policy(one)) for one in messages]
 
 
-class Table:
-    """The handles that plans have written, row by row, and the facts as they are read from there."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[HandleKey, UUID], tuple[bool, Holder]] = {}
-
-    def write(self, plan: Plan) -> None:
-        holder_of = {key: row.customer for (key, _), (verified, row) in self._rows.items() if verified}
-        for link in plan.links:
-            row = (link.observation.key, link.customer)
-            made = Holder(plan.message.received_at, link.customer, plan.message.message_id)
-            if link.observation.proven:
-                assert holder_of.get(row[0], link.customer) == link.customer, "one holder of what is verified"
-                if not self._rows.get(row, (False,))[0]:
-                    self._rows[row] = (True, made)
-            else:
-                self._rows.setdefault(row, (False, made))
-
-    def facts(self) -> Facts:
-        facts = Facts()
-        for (key, _), (verified, holder) in self._rows.items():
-            side = facts.verified if verified else facts.claimed
-            side[key] = min(holder, side.get(key, holder))
-        return facts
-
-
 # Two who claim the same, the later one first, are rare.
 @settings(max_examples=500)
 @given(anything)
 def test_one_batch_of_many_is_many_batches_of_one(messages: list[InboundMessage]) -> None:
-    table, one_by_one = Table(), []
+    ledger, one_by_one = Ledger(), []
     for one in messages:
-        plan = resolve(one, observations(one, "PL"), table.facts(), policy(one))
-        table.write(plan)
+        plan = resolve(one, observations(one, "PL"), ledger.facts(), policy(one))
+        ledger.write(plan)
         one_by_one.append(plan)
     assert taken(messages) == one_by_one
 
@@ -109,7 +84,7 @@ def test_one_batch_of_many_is_many_batches_of_one(messages: list[InboundMessage]
 def test_reading_again_adds_nothing(messages: list[InboundMessage]) -> None:
     registry = Registry()
     taken(messages, registry)
-    before = Facts(dict(registry.facts.verified), dict(registry.facts.claimed))
+    before = deepcopy(registry.facts)
     taken(messages, registry)
     assert registry.facts == before
 

@@ -21,7 +21,7 @@ from runtime.stage import Batch, Delivery, Record
 from sinks.config_files import load_folder, version
 from sinks.postgres import identity_store
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
-from sinks.postgres.identity_store import CustomerRow
+from sinks.postgres.identity_rows import CustomerRow
 from tests.support.system import Dsns
 
 DEMO = Path(__file__).resolve().parents[2] / "deploy" / "config" / "demo"

@@ -1,14 +1,20 @@
-"""Who is who, in memory: facts that advance with each message, as the identity stage's store would have them."""
+"""Who is who, in memory: facts that advance with each message, and a history from which they can be read again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from contracts.inbound import Handle, InboundMessage
-from identity.decide import ClaimPolicy, Facts, Plan, resolve
+from identity.decide import ClaimPolicy, Plan, resolve
 from identity.evidence import observations
+from identity.facts import Facts, Holder, Person
+from identity.graph import Graph, fold
+from identity.history import link_events, merge_events
 from identity.shared import Shown
+from sinks.postgres.identity_rows import EventRow
 from tests.support.routing import message
 
 
@@ -27,6 +33,44 @@ class Registry:
 
     def take_all(self, messages: Iterable[InboundMessage]) -> list[Plan]:
         return [self.take(one) for one in messages]
+
+
+class Ledger:
+    """The history that plans have written, and the facts as a store would read them from its fold."""
+
+    def __init__(self) -> None:
+        self.events: dict[UUID, EventRow] = {}
+        self._merged_at: list[tuple[UUID, datetime]] = []
+
+    def write(self, plan: Plan) -> None:
+        merges = [row.event for row in merge_events(plan)]
+        for event in (*link_events(plan), *merges):
+            self.events.setdefault(event.event, event)
+        self._merged_at += [(event.customer, event.at) for event in merges]
+
+    @property
+    def graph(self) -> Graph:
+        return fold(self.events.values())
+
+    def facts(self) -> Facts:
+        graph, facts = self.graph, Facts()
+        for (key, own), link in graph.links.items():
+            root = graph.root(own)
+            person = facts.people.setdefault(root, Person(members={root}))
+            person.members.add(own)
+            holder = Holder(link.since, root, link.evidence, own, link.seen, link.cause)
+            if link.state == "claimed":
+                facts.claimed[key] = min(holder, facts.claimed.get(key, holder))
+                continue
+            person.proven[key] = link.proof
+            if link.state == "verified":
+                assert key not in facts.verified, "one holder of what is verified"
+                facts.verified[key] = holder
+            else:
+                facts.disputed.setdefault(key, {})[own] = holder
+        for source, at in self._merged_at:
+            facts.people[graph.root(source)].merged_at.append(at)
+        return facts
 
 
 def shown(name: str, *handles: tuple[Any, str, Any], **given: Any) -> InboundMessage:

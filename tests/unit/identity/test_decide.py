@@ -95,11 +95,70 @@ def test_what_is_proven_beside_a_known_handle_is_linked_and_a_claim_is_not(regis
     assert registry.take(shown("four", ("email", "ann@x.example", "claimed"))).customer != one.customer
 
 
-def test_two_holders_are_not_joined_but_shown_to_people(registry: Registry) -> None:
+def test_two_holders_are_one_when_one_has_nothing_else_to_show(registry: Registry) -> None:
     chat, ann = registry.take(shown("one", CHAT)), registry.take(shown("two", ANN))
     both = registry.take(shown("three", ANN, CHAT))
-    assert (both.customer, both.links) == (chat.customer, ())
+    assert both.merge is not None
+    assert (both.merge.source, both.merge.target) == (chat.customer, ann.customer)
+    assert (both.customer, both.links, both.suggestions) == (ann.customer, (), ())
+    assert registry.take(shown("four", CHAT)).customer == ann.customer
+
+
+def test_two_who_have_more_to_show_are_not_joined_but_shown_to_people(registry: Registry) -> None:
+    ben = ("email", "ben@x.example", "verified")
+    chat, ann = registry.take(shown("one", CHAT, ben)), registry.take(shown("two", ANN))
+    both = registry.take(shown("three", ANN, CHAT))
+    assert (both.customer, both.merge) == (chat.customer, None)
+    assert [(link.observation.key[2], link.action) for link in both.links] == [("ann@x.example", "disputed")]
     assert [(s.customer, s.reason) for s in both.suggestions] == [(ann.customer, "verified_together")]
+    assert registry.take(shown("four", ANN)).customer == ann.customer, "who held it still does"
+
+
+def test_two_ids_of_channels_prove_no_person(registry: Registry) -> None:
+    one, two = ("psid", "7", "channel"), ("igsid", "8", "channel")
+    registry.take_all([shown("one", one), shown("two", two)])
+    assert registry.take(shown("both", one, two)).merge is None
+
+
+def test_what_people_parted_is_not_joined_again(registry: Registry) -> None:
+    chat, ann = registry.take(shown("one", CHAT)), registry.take(shown("two", ANN))
+    assert chat.customer is not None
+    assert ann.customer is not None
+    registry.facts.separations.add(frozenset((chat.customer, ann.customer)))
+    both = registry.take(shown("three", ANN, CHAT))
+    assert both.merge is None
+    assert [s.reason for s in both.suggestions] == ["verified_together"]
+
+
+def test_a_person_does_not_grow_without_end(registry: Registry) -> None:
+    for number in range(12):
+        registry.take(shown(f"card-{number}", CHAT, ("phone", f"+4860110020{number % 10}", "verified")))
+    held = [key for key, holder in registry.facts.verified.items() if key[1] == "phone"]
+    assert len(held) == 5
+    assert registry.take(shown("later", CHAT, ("phone", "+48601100209", "verified"))).links == ()
+
+
+def test_a_person_is_not_merged_again_and_again_in_a_day(registry: Registry) -> None:
+    registry.take(shown("ann", ANN))
+    merged = []
+    for number in range(5):
+        account = ("telegram_user", f"70{number}", "channel")
+        registry.take(shown(f"chat-{number}", account))
+        merged.append(registry.take(shown(f"both-{number}", ANN, account)).merge is not None)
+    assert merged == [True, True, True, False, False]
+    account = ("telegram_user", "704", "channel")
+    assert registry.take(shown("next-day", ANN, account, received_at=NOW + timedelta(days=2))).merge
+
+
+def test_what_is_proven_again_stays_fresh(registry: Registry) -> None:
+    phone = ("phone", "+48601100200", "verified")
+    registry.take(shown("one", phone))
+    for day in (100, 200, 300):
+        again = registry.take(shown(f"day-{day}", phone, received_at=NOW + timedelta(days=day)))
+        assert [link.action for link in again.links] == ["seen"]
+    viber = ("viber_user", "v1", "channel")
+    late = registry.take(shown("late", viber, phone, received_at=NOW + timedelta(days=400)))
+    assert [link.action for link in late.links] == ["linked", "seen"]
 
 
 def test_a_proven_handle_never_goes_to_who_only_claims_it(registry: Registry) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from contracts.inbound import InboundMessage
 from identity.aliases import suggestion_key
-from identity.decide import ClaimPolicy
+from identity.decide import ClaimPolicy, Link
 from ingest.channel import Raw
 from ingest.channels.email import CHANNEL
 from tests.support.identity import Registry, shown
-from tests.support.routing import NOW, WORKSPACE, Desk, mail, rule_set
+from tests.support.routing import DAY, NOW, WORKSPACE, Desk, mail, rule_set
 
 
 class Step(NamedTuple):
@@ -23,17 +23,22 @@ class Step(NamedTuple):
 
 class Result(NamedTuple):
     """Of the last step. `of`: the number of the step whose customer it is; its own number: a new one. `links` are kinds and
-    proofs that are written, `suggests` the numbers of the steps whose customers are shown, with the reason."""
+    proofs that are written (disputes: `disputed` for who proved it, `contested` for who held it), `suggests` the numbers of
+    the steps whose customers are shown, with the reason. `merges`: whose customer is now the same."""
 
     of: int
     trust: str
     links: tuple[tuple[str, str], ...] = ()
     suggests: tuple[tuple[int, str], ...] = ()
+    merges: int | None = None
 
 
 VICTIM = ("email", "victim@x.example", "verified")
 CLAIM = ("email", "victim@x.example", "claimed")
 TELEGRAM = ("telegram_user", "777", "channel")
+LOGIN, OTHER_LOGIN = ("external_id", "42", "authoritative"), ("external_id", "43", "authoritative")
+TABLET = ("visitor", "v-1", "channel")
+VIBER, NEW_VIBER = ("viber_user", "old", "channel"), ("viber_user", "new", "channel")
 WHATSAPP = ("phone", "+359881234560", "verified")
 
 
@@ -73,6 +78,37 @@ EXAMPLES: dict[str, tuple[list[Step], Result]] = {
         [KNOWN, Step(shown("chat", ("external_id", "42", "authoritative"), VICTIM))],
         Result(0, "authoritative", (("external_id", "authoritative"),)),
     ),
+    "4: when the login is known already": (
+        [KNOWN, Step(shown("chat", LOGIN)), Step(shown("again", LOGIN, VICTIM))],
+        Result(0, "authoritative", merges=1),
+    ),
+    "4: a signed login of somebody who has another login": (
+        [Step(shown("chat", LOGIN, VICTIM)), Step(shown("other", OTHER_LOGIN, VICTIM))],
+        Result(
+            1,
+            "authoritative",
+            (("external_id", "authoritative"), ("email", "disputed"), ("email", "contested")),
+            ((0, "different_logins"),),
+        ),
+    ),
+    "4: and two logins that are known": (
+        [
+            Step(shown("a", LOGIN, VICTIM)),
+            Step(shown("b", OTHER_LOGIN)),
+            Step(shown("c", OTHER_LOGIN, VICTIM)),
+        ],
+        Result(
+            1, "authoritative", (("email", "disputed"), ("email", "contested")), ((0, "different_logins"),)
+        ),
+    ),
+    "4: then a mail of the address that two logins have": (
+        [
+            Step(shown("a", LOGIN, VICTIM)),
+            Step(shown("b", OTHER_LOGIN, VICTIM, received_at=NOW + DAY)),
+            Step(received("c", PASS)),
+        ],
+        Result(0, "claimed"),
+    ),
     "5: a signed login with an unverified address": (
         [KNOWN, Step(shown("chat", ("external_id", "42", "authoritative"), CLAIM))],
         Result(1, "authoritative", (("external_id", "authoritative"), ("email", "claimed"))),
@@ -93,9 +129,26 @@ EXAMPLES: dict[str, tuple[list[Step], Result]] = {
         [Step(shown("whatsapp", WHATSAPP)), Step(shown("card", TELEGRAM, WHATSAPP))],
         Result(0, "verified", (("telegram_user", "channel"),)),
     ),
+    "10: when the sender of the card is known already": (
+        [
+            Step(shown("whatsapp", WHATSAPP)),
+            Step(shown("hello", TELEGRAM)),
+            Step(shown("card", TELEGRAM, WHATSAPP)),
+        ],
+        Result(0, "verified", merges=1),
+    ),
     "11: the contact card of somebody else": (
         [Step(shown("whatsapp", WHATSAPP)), Step(shown("card", TELEGRAM, (*WHATSAPP[:2], "mentioned")))],
         Result(1, "channel", (("telegram_user", "channel"),)),
+    ),
+    "12: two people on one tablet": (
+        [Step(shown("a", LOGIN, TABLET)), Step(shown("b", OTHER_LOGIN, TABLET))],
+        Result(
+            1,
+            "authoritative",
+            (("external_id", "authoritative"), ("visitor", "disputed"), ("visitor", "contested")),
+            ((0, "different_logins"),),
+        ),
     ),
     "13: a mailbox of many": (
         [
@@ -103,6 +156,32 @@ EXAMPLES: dict[str, tuple[list[Step], Result]] = {
             Step(mail("two", "office@firm.example")),
         ],
         Result(1, "none"),
+    ),
+    "13: after the sixth person": (
+        [
+            *(Step(shown(f"login-{n}", ("external_id", f"4{n}", "authoritative"), VICTIM)) for n in range(6)),
+            Step(received("seventh", PASS)),
+        ],
+        Result(6, "none"),
+    ),
+    "14: a number that changed hands": (
+        [
+            Step(shown("before", VIBER, WHATSAPP)),
+            Step(shown("after", NEW_VIBER, WHATSAPP, received_at=NOW + 200 * DAY)),
+        ],
+        Result(
+            1,
+            "channel",
+            (("viber_user", "channel"), ("phone", "disputed"), ("phone", "contested")),
+            ((0, "changed_hands"),),
+        ),
+    ),
+    "14: a number that comes with another account in time": (
+        [
+            Step(shown("before", VIBER, WHATSAPP)),
+            Step(shown("after", NEW_VIBER, WHATSAPP, received_at=NOW + 100 * DAY)),
+        ],
+        Result(0, "verified", (("viber_user", "channel"),)),
     ),
     "15: two spellings of Gmail": (
         [
@@ -123,12 +202,7 @@ EXAMPLES: dict[str, tuple[list[Step], Result]] = {
 
 WAITING = {
     "3: the one-time link": "mails by which an address is proven",
-    "4: a signed login of somebody who has another login": "vetoes between logins",
     "6: an unsigned login": "the chat widget",
-    "10: when the sender of the card is known already": "merges by what is verified on both sides",
-    "12: two people on one tablet": "the chat widget's visitors",
-    "13: after the sixth person": "the count of people of a handle",
-    "14: a number that changed hands": "links that grow stale",
     "16: a key that leaked": "evidence that is withdrawn",
     "18: an agent who is talked into a merge": "merges by people",
 }
@@ -143,8 +217,9 @@ def test_example(name: str) -> None:
     found = Result(
         customers.index(last.customer),
         last.trust,
-        tuple((link.observation.key[1], link.observation.proof) for link in last.links),
+        tuple((link.observation.key[1], _written(link)) for link in last.links if link.action != "seen"),
         tuple((customers.index(s.customer), s.reason) for s in last.suggestions),
+        customers.index(last.merge.source) if last.merge else None,
     )
     assert found == wanted
     assert last.is_new == (wanted.of == len(steps) - 1)
@@ -160,6 +235,10 @@ def test_example_9_a_quoted_ticket_opens_no_door() -> None:
 
 def test_example_15_the_two_spellings_have_one_key() -> None:
     assert suggestion_key("j.ivanov@gmail.com") == suggestion_key("jivanov@gmail.com")
+
+
+def _written(link: Link) -> str:
+    return link.action if link.action in ("disputed", "contested") else link.observation.proof
 
 
 @pytest.mark.parametrize("name", WAITING)

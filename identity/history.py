@@ -1,0 +1,43 @@
+"""What a plan adds to the history of links, with its evidence (trust model, I9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from contracts import ids
+from identity.decide import Plan
+from identity.evidence import Observation
+from sinks.postgres.identity_rows import EventRow, MergeRow
+
+
+def link_events(plan: Plan) -> Iterator[EventRow]:
+    """One for each link that the plan writes."""
+    for link in plan.links:
+        yield _event(plan, link.action, link.customer, link.observation, link.other)
+
+
+def merge_events(plan: Plan) -> Iterator[MergeRow]:
+    """The merge that the plan makes, if any."""
+    if plan.merge is not None:
+        event = _event(plan, "merged", plan.merge.source, plan.merge.by, plan.merge.target)
+        yield MergeRow(event._replace(actor="identity", reason="verified_on_both_sides"), automatic=True)
+
+
+def _event(plan: Plan, action: str, customer: UUID, shown: Observation, other: UUID | None) -> EventRow:
+    message = plan.message
+    workspace, kind, value = shown.key
+    return EventRow(
+        workspace,
+        ids.identity_event_id(message.message_id, action, kind, value),
+        action,
+        customer,
+        kind,
+        value,
+        shown.proof,
+        message.received_at,
+        message.message_id,
+        other,
+        f"{message.channel}/{message.account}",
+        shown.evidence,
+    )
