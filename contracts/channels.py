@@ -26,6 +26,7 @@ _DAY = timedelta(hours=24)
 LIMITS: dict[str, Limits] = {
     "email": Limits(body=35 << 20),
     "webform": Limits(body=26 << 20, text=20_000, sender_retries=False),
+    "chat": Limits(body=64 << 10, text=8000, sender_retries=False),
     "telegram": Limits(body=1 << 20, text=4096),
     "whatsapp": Limits(body=3 << 20, text=4096, reply_window=_DAY),
     "messenger": Limits(body=3 << 20, text=2000, reply_window=_DAY),

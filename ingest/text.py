@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from contracts.channels import MAX_TEXT_BYTES
 
 _CONTROL = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {127: None, 0: "\ufffd"}
+
+
+# One @ between a local part and a domain with a dot; letters of every script (RFC 6531). More is the mail server's business.
+_EMAIL = re.compile(r"^[^\s@<>,;\"()]+@[^\s@<>,;\"().]+(\.[^\s@<>,;\"().]+)+$")
+
+
+def is_email(text: str) -> bool:
+    """Whether this may be an e-mail address."""
+    return _EMAIL.match(text) is not None
 
 
 def clean(text: str) -> str:

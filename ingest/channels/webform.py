@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from contracts.errors import Refused
 from contracts.inbound import Attachment, Handle, InboundMessage, Sender
 from ingest import forms
 from ingest.channel import REF, RELEASED, SPAM_HOLD, SUSPECTED, Normalised, Raw, raw_of
-from ingest.text import clean, one_line
+from ingest.text import clean, is_email, one_line
 
 _NAME, _PHONE, _SUBJECT, _MESSAGE, _FIELD, _FIELDS = 200, 40, 500, 20_000, 2_000, 50
 _KEY = 255
@@ -22,9 +21,6 @@ _FILES, _FILE_BYTES = 10, 25 << 20
 _KNOWN = ("name", "email", "phone", "department", "category", "subject", "message", "locale", "page_url")
 HONEYPOT, HONEYPOT_FILLED = "website", "honeypot"
 SUBMISSION = "submission_id"
-
-# One @ between a local part and a domain with a dot; letters of every script (RFC 6531). More is the mail server's business.
-_EMAIL = re.compile(r"^[^\s@<>,;\"()]+@[^\s@<>,;\"().]+(\.[^\s@<>,;\"().]+)+$")
 
 
 class Webform:
@@ -42,7 +38,7 @@ class Webform:
         message = clean(_text(given, "message", _MESSAGE, lines=True)).replace("\r\n", "\n").strip()
         if not message:
             raise Refused("missing", "write a message", status=422, field="message")
-        if email and not _EMAIL.match(email):
+        if email and not is_email(email):
             raise Refused("invalid", "this is not an e-mail address", status=422, field="email")
         kept, blobs = raw_of(raw.body)
         attachments = _attachments(files, blobs)

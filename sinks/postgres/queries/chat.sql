@@ -1,0 +1,60 @@
+-- name: add_lines
+-- The next numbers of each chat for these lines, in the order given. The chat's row stays locked until the transaction ends,
+-- so that whoever has seen a number has seen all before it.
+WITH given AS (
+    SELECT g.workspace, g.account, g.conversation, g.message_id, g.place
+    FROM unnest(%(workspaces)s::uuid[], %(accounts)s::text[], %(conversations)s::text[], %(messages)s::uuid[])
+         WITH ORDINALITY AS g(workspace, account, conversation, message_id, place)
+    WHERE NOT EXISTS (
+        SELECT FROM chat_lines l WHERE l.workspace = g.workspace AND l.message_id = g.message_id)
+), counted AS (
+    SELECT workspace, account, conversation, count(*) AS lines
+    FROM given GROUP BY workspace, account, conversation
+), numbered AS (
+    INSERT INTO chats (workspace, account, conversation, last_seq)
+    SELECT workspace, account, conversation, lines FROM counted ORDER BY workspace, account, conversation
+    ON CONFLICT (workspace, account, conversation) DO UPDATE SET last_seq = chats.last_seq + excluded.last_seq
+    RETURNING workspace, account, conversation, last_seq
+)
+INSERT INTO chat_lines (workspace, account, conversation, seq, message_id)
+SELECT workspace, account, conversation,
+       last_seq - lines + row_number() OVER (PARTITION BY workspace, account, conversation ORDER BY place), message_id
+FROM given
+JOIN counted USING (workspace, account, conversation)
+JOIN numbered USING (workspace, account, conversation)
+
+-- name: open_sessions
+-- A visitor's message opens a session where none is open, and keeps one alive. Messages left outside of opening hours do
+-- not: nobody is there to pick them up.
+INSERT INTO chat_sessions (workspace, session_id, account, conversation, opening, started_at, last_at)
+SELECT DISTINCT ON (workspace, account, conversation) workspace, message_id, account, conversation, opening, at,
+       max(at) OVER (PARTITION BY workspace, account, conversation)
+FROM unnest(%(workspaces)s::uuid[], %(accounts)s::text[], %(conversations)s::text[], %(messages)s::uuid[],
+            %(openings)s::text[], %(at)s::timestamptz[])
+     WITH ORDINALITY AS g(workspace, account, conversation, message_id, opening, at, place)
+ORDER BY workspace, account, conversation, place
+ON CONFLICT (workspace, account, conversation) WHERE ended_at IS NULL
+DO UPDATE SET last_at = greatest(chat_sessions.last_at, excluded.last_at)
+
+-- name: announce
+-- Wakes the gateways that show these chats, when the transaction commits.
+SELECT pg_notify('chat', concat_ws(' ', workspace, account, conversation))
+FROM (SELECT DISTINCT workspace, account, conversation
+      FROM unnest(%(workspaces)s::uuid[], %(accounts)s::text[], %(conversations)s::text[])
+           AS g(workspace, account, conversation)) AS woken
+
+-- name: lines_after
+-- What each of these chats has behind a number: at most so many lines a chat, in order.
+SELECT l.workspace, l.account, l.conversation, l.seq, l.message_id, m.provider_id,
+       coalesce(m.payload->>'text', a.text) AS text, a.name, coalesce(m.received_at, a.created_at) AS at
+FROM unnest(%(workspaces)s::uuid[], %(accounts)s::text[], %(conversations)s::text[], %(after)s::bigint[])
+     AS wanted(workspace, account, conversation, after)
+CROSS JOIN LATERAL (
+    SELECT c.workspace, c.account, c.conversation, c.seq, c.message_id FROM chat_lines c
+    WHERE c.workspace = wanted.workspace AND c.account = wanted.account AND c.conversation = wanted.conversation
+      AND c.seq > wanted.after
+    ORDER BY c.seq LIMIT %(limit)s
+) AS l
+LEFT JOIN messages m ON m.workspace = l.workspace AND m.message_id = l.message_id
+LEFT JOIN answers a ON a.workspace = l.workspace AND a.answer_id = l.message_id
+ORDER BY l.workspace, l.account, l.conversation, l.seq
