@@ -1,43 +1,60 @@
-"""`python -m tests.bench.client PORT CONNECTIONS SECONDS`: posts forms over kept-alive connections, as fast as answered.
-
-Prints a `Result` as JSON.
-"""
+"""`python -m tests.bench.client` reads an `Order` as JSON, posts over kept-alive connections, and prints a `Result` as JSON."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import islice
 
 import msgspec
 import uvloop
 
-from tests.bench.forms import ACCOUNT, Form, People
+from tests.bench import calls
+
+
+class Order(msgspec.Struct):
+    """What to post. `per_second`: on a fixed schedule, whatever becomes of the others; 0: as fast as answered. `account` and
+    `secret`: of the webhook; without them forms are posted."""
+
+    port: int
+    connections: int
+    seconds: float
+    per_second: float = 0
+    account: str = ""
+    secret: str = ""
 
 
 class Result(msgspec.Struct):
-    """`delays`: seconds to the answer of each accepted form. `seconds`: how long the whole took."""
+    """`delays`: seconds to the answer of each accepted call, from when it was due. `seconds`: how long the whole took."""
 
     delays: list[float]
     refused: int
     seconds: float
 
 
-async def _post_all(port: int, forms: Iterator[tuple[int, Form]], until: float, result: Result) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.monotonic() < until:
-        number, form = next(forms)
-        began = time.monotonic()
-        writer.write(
-            f"POST /forms/{ACCOUNT}/submissions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            f"Idempotency-Key: {os.getpid()}-{number}\r\nContent-Length: {len(form.body)}\r\n\r\n".encode()
-            + form.body
-        )
-        if await _status(reader) == 202:
-            result.delays.append(time.monotonic() - began)
+def run(order: Order) -> Result:
+    """Posts from a process of its own: what the client costs is not the gateway's."""
+    command = [sys.executable, "-m", "tests.bench.client"]
+    output = subprocess.run(command, input=msgspec.json.encode(order), check=True, stdout=subprocess.PIPE)
+    return msgspec.json.decode(output.stdout, type=Result)
+
+
+async def _post_all(order: Order, waiting: Iterator[tuple[int, bytes]], start: float, result: Result) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", order.port)
+    for number, call in waiting:
+        if order.per_second:
+            due = start + number / order.per_second
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        else:
+            due = time.monotonic()
+            if due >= start + order.seconds:
+                break
+        writer.write(call)
+        if await _status(reader) in (200, 202):
+            result.delays.append(time.monotonic() - due)
         else:
             result.refused += 1
     writer.close()
@@ -51,19 +68,20 @@ async def _status(reader: asyncio.StreamReader) -> int:
     return int(head.split(b" ", 2)[1])
 
 
-async def _main(port: int, connections: int, seconds: float) -> Result:
-    # Bodies made beforehand and sent again under new keys: making them is not what is measured.
-    forms = enumerate(cycle(People(f"door{os.getpid()}").newcomers(2_000)))
-    result = Result([], 0, 0.0)
-    began = time.monotonic()
+async def _main(order: Order) -> Result:
+    made = calls.webhooks(order.account, order.secret) if order.account else calls.forms()
+    if order.per_second:
+        made = iter(list(islice(made, int(order.per_second * order.seconds))))
+    waiting, result, start = enumerate(made), Result([], 0, 0.0), time.monotonic()
     async with asyncio.TaskGroup() as group:
-        for _ in range(connections):
-            group.create_task(_post_all(port, forms, began + seconds, result))
-    result.seconds = time.monotonic() - began
+        for _ in range(order.connections):
+            group.create_task(_post_all(order, waiting, start, result))
+    result.seconds = time.monotonic() - start
     return result
 
 
 if __name__ == "__main__":
+    wanted = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        outcome = runner.run(_main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+        outcome = runner.run(_main(wanted))
     sys.stdout.buffer.write(msgspec.json.encode(outcome))

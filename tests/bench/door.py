@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-import msgspec
-
-from tests.bench.client import Result
+from tests.bench.client import Order, run
 from tests.bench.report import percentile
 from tests.bench.workers import System
 
@@ -18,12 +13,9 @@ def measure(system: System) -> None:
     """Forms with an Idempotency-Key, answered 202 after Kafka's acknowledgement."""
     seconds = 2 if system.quick else 5
     system.run(("gateway",))
-    port = str(system.chain.settings.gateway_port)
-    command = [sys.executable, "-m", "tests.bench.client", port, str(CONNECTIONS)]
     # The first run warms the gateway up.
     for duration in (2, seconds):
-        output = subprocess.run([*command, str(duration)], check=True, stdout=subprocess.PIPE).stdout
-    result = msgspec.json.decode(output, type=Result)
+        result = run(Order(system.chain.settings.gateway_port, CONNECTIONS, duration))
     if result.refused:
         system.report.note(f"{result.refused} forms were not accepted")
     system.report.figure("door_per_s", len(result.delays) / result.seconds, "1/s")
