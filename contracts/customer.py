@@ -10,7 +10,8 @@ from contracts.base import Payload
 
 
 class CustomerEvent(Payload, frozen=True, kw_only=True):
-    """`merged`: follow `into` from now on. `unmerged` and `split` take that back. `erased`: forget the id."""
+    """`merged`: follow `into` from now on. `unmerged` takes that back. `split`: a handle of this customer is the customer
+    `into`'s from now on. `erased`: forget the id."""
 
     event_id: UUID
     workspace: UUID

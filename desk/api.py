@@ -1,4 +1,5 @@
-"""The desk's HTTP API. Routes only translate; what happens is in `desk/tickets.py`, who may is in `desk/auth.py`."""
+"""The desk's HTTP API. Routes only translate; what happens is in `desk/tickets.py`, who may is in `desk/auth.py`.
+Customers have a file of their own, `desk/customer_routes.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Litestar, Request, Response, get, post
+from litestar import Litestar, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.di import NamedDependency, Provide
 from litestar.middleware import DefineMiddleware
@@ -17,8 +18,10 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 
 from contracts.errors import Refused
 from contracts.ticket import Status, Ticket
-from desk.auth import Authenticator, Viewer
-from desk.middleware import Authentication, CallMetrics
+from desk.auth import Authenticator
+from desk.customer_routes import ROUTES as CUSTOMER_ROUTES
+from desk.customers import Customers
+from desk.middleware import Authentication, CallMetrics, DeskRequest
 from desk.tickets import DepartmentCounts, Me, SettableStatus, TicketDetail, Tickets
 from runtime import problems
 from sinks.postgres.rows import StoredTicket
@@ -31,7 +34,6 @@ IfMatch = Annotated[
     str | None, HeaderParameter(name="If-Match", description="The version that the change is based on.")
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
-DeskRequest = Request[Viewer, str, State]
 
 
 class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +138,7 @@ async def read_me(request: DeskRequest, tickets: NamedDependency[Tickets]) -> Me
     return await tickets.me(request.user)
 
 
-def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
+def create_app(tickets: Tickets, customers: Customers, authenticator: Authenticator) -> Litestar:
     """The ASGI application."""
     return Litestar(
         route_handlers=[
@@ -147,8 +149,12 @@ def create_app(tickets: Tickets, authenticator: Authenticator) -> Litestar:
             set_status,
             count_tickets,
             read_me,
+            *CUSTOMER_ROUTES,
         ],
-        dependencies={"tickets": Provide(lambda: tickets, sync_to_thread=False)},
+        dependencies={
+            "tickets": Provide(lambda: tickets, sync_to_thread=False),
+            "customers": Provide(lambda: customers, sync_to_thread=False),
+        },
         middleware=[CallMetrics(), DefineMiddleware(Authentication, exclude=["^/openapi.json/?$"])],
         state=State({"authenticator": authenticator}),
         exception_handlers=problems.HANDLERS,

@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.middleware import AbstractAuthenticationMiddleware, ASGIMiddleware, AuthenticationResult
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from desk.auth import Authenticator
+from desk.auth import Authenticator, Viewer
 from runtime import metrics
+
+DeskRequest = Request[Viewer, str, State]
+"""A request whose key was checked."""
 
 
 class Authentication(AbstractAuthenticationMiddleware):

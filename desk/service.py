@@ -5,6 +5,7 @@ from __future__ import annotations
 from contracts.ids import workspace_id
 from desk.api import create_app
 from desk.auth import Authenticator
+from desk.customers import Customers
 from desk.tickets import Tickets
 from runtime.clock import Clock
 from runtime.health import Health
@@ -26,7 +27,8 @@ class DeskService:
         workspaces = WorkspaceCache(ConfigStore(self._database), clock)
         served = [workspace_id(slug) for slug in settings.workspaces]
         authenticator = Authenticator(KeyStore(self._database), workspaces, served)
-        app = create_app(Tickets(self._database, clock), authenticator)
+        customers = Customers(self._database, clock)
+        app = create_app(Tickets(self._database, clock), customers, authenticator)
         self._server = HttpServer(app, settings.listen, settings.desk_port)
 
     def report(self, health: Health) -> None:

@@ -15,6 +15,7 @@ from frontdesk.commands import (
     audit,
     canonical,
     config,
+    customer,
     deadletters,
     ingestion,
     keys,
@@ -39,6 +40,7 @@ for module in (system, ingestion, routing, tickets, canonical):
     module.register(app)
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")
+app.add_typer(customer.app, name="customer")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 

@@ -1,4 +1,4 @@
-"""`tickets`, `customer`, `trace`, `verify`: what is stored, and whether all of it is."""
+"""`tickets`, `trace`, `verify`: what is stored, and whether all of it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import typer
 
 from contracts.errors import Refused
 from frontdesk import console
-from identity.canonical import canonical as canonical_value
 from ingest.spool import pending
 from runtime.postgres import Database
 from sinks.postgres.inspection import Inspection
@@ -21,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (tickets, customer, trace, verify):
+    for command in (tickets, trace, verify):
         app.command()(command)
 
 
@@ -60,38 +59,6 @@ async def _tickets(department: str | None, status: str | None, json: bool) -> No
             for t in shown
         ),
     )
-
-
-def customer(
-    named: Annotated[str, typer.Argument(help="a customer id, or a handle as KIND:VALUE")], json: Json = False
-) -> None:
-    """A customer: handles with their proofs, and tickets."""
-    found = asyncio.run(_customer(named))
-    console.write_json(found) if json else console.write_indented(found)
-
-
-async def _customer(named: str) -> dict[str, Any]:
-    settings = console.settings()
-    async with Database(settings.postgres, max_size=1) as database:
-        inspection = Inspection(database, console.workspace(settings))
-        identity = await _customer_id(inspection, named)
-        rows = await inspection.rows("customer", customer=identity)
-        if not rows:
-            raise Refused("unknown_customer", named)
-        handles = await inspection.rows("handles_of_customer", customer=identity)
-        held = await inspection.rows("tickets_of_customer", customer=identity)
-    return {**rows[0], "handles": handles, "tickets": held}
-
-
-async def _customer_id(inspection: Inspection, named: str) -> Any:
-    kind, colon, value = named.partition(":")
-    if not colon:
-        return named
-    wanted = canonical_value(kind, value)
-    rows = await inspection.rows("customer_of_handle", kind=kind, value=wanted)
-    if not rows:
-        raise Refused("unknown_handle", f"nobody holds {named}")
-    return rows[0]["customer_id"]
 
 
 def trace(

@@ -12,10 +12,10 @@ from uuid import UUID
 from contracts.base import encode
 from contracts.customer import CustomerEvent
 from contracts.errors import Transient
-from contracts.ids import customer_event_id
+from contracts.ids import customer_event_id, identity_event_id
 from runtime.postgres import Connection
 from sinks.postgres import identity_store
-from sinks.postgres.identity_rows import EventRow, HandleKey, MergeRow
+from sinks.postgres.identity_rows import CustomerRow, EventRow, HandleKey, MergeRow
 from sinks.postgres.outbox import shard_of
 from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import OutboxRow, Writes
@@ -94,6 +94,26 @@ async def unmerge(connection: Connection, event: EventRow) -> UUID | None:
     await separate(connection, event.workspace, event.customer, target)
     await _published(connection, event, version, "unmerged", None)
     return UUID(str(target))
+
+
+async def split(connection: Connection, revoked: EventRow, linked: EventRow, founded: CustomerRow) -> None:
+    """Gives a handle of one customer to a new one, which is kept apart from it. Both events are of the same handle."""
+    # One after the other: a verified handle has one holder.
+    await identity_store.write(connection, (), [revoked])
+    await identity_store.write(connection, [founded], [linked])
+    raised = await _one(
+        connection, "raise_version", {"workspace": revoked.workspace, "customer": revoked.customer}
+    )
+    await separate(connection, revoked.workspace, revoked.customer, founded.customer)
+    apart = revoked._replace(
+        event=identity_event_id(revoked.event, "rejected", "customer", str(founded.customer)),
+        action="rejected",
+        kind=None,
+        value=None,
+        proof=None,
+        other=founded.customer,
+    )
+    await _published(connection, apart, raised[0], "split", founded.customer)
 
 
 async def separate(connection: Connection, workspace: UUID, one: UUID, other: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Look-ups of the command line: tickets, messages, decisions and customers as rows of plain values."""
+"""Look-ups of the command line: tickets, messages and decisions as rows of plain values."""
 
 from __future__ import annotations
 

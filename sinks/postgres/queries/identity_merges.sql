@@ -81,6 +81,12 @@ UPDATE customers c SET merged_into = NULL, version = c.version + 1
 FROM undone WHERE c.workspace = %(workspace)s AND c.customer_id = %(source)s
 RETURNING c.version, undone.target
 
+-- name: raise_version
+-- A customer's next event.
+UPDATE customers c SET version = c.version + 1
+WHERE c.workspace = %(workspace)s AND c.customer_id = %(customer)s
+RETURNING c.version
+
 -- name: separate
 -- Two that are kept apart from now on.
 INSERT INTO separations (workspace, low, high)

@@ -39,25 +39,3 @@ WHERE workspace = %(workspace)s AND ticket_id = %(ticket)s ORDER BY decided_at, 
 -- The audit rows of a ticket.
 SELECT version, at, actor, action, detail::text FROM audit
 WHERE workspace = %(workspace)s AND ticket_id = %(ticket)s ORDER BY version
-
--- name: customer
--- One customer.
-SELECT customer_id, display_name, proven, merged_into, created_at FROM customers
-WHERE workspace = %(workspace)s AND customer_id = %(customer)s
-
--- name: handles_of_customer
--- What a customer is known by.
-SELECT kind, value, state, proof, since FROM handles
-WHERE workspace = %(workspace)s AND customer_id = %(customer)s ORDER BY state DESC, kind, value
-
--- name: tickets_of_customer
--- A customer's tickets, newest first.
-SELECT number, subject, department, status, created_at FROM tickets
-WHERE workspace = %(workspace)s AND customer_id = %(customer)s ORDER BY created_at DESC LIMIT 50
-
--- name: customer_of_handle
--- Who holds a handle: the verified holder first.
-SELECT coalesce(c.merged_into, c.customer_id) AS customer_id, h.state
-FROM handles h JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
-WHERE h.workspace = %(workspace)s AND h.kind = %(kind)s AND h.value = %(value)s
-ORDER BY h.state DESC, h.since

@@ -1,0 +1,105 @@
+"""The desk's routes about customers. They only translate; what happens is in `desk/customers.py`. Everybody may look; to
+change who is who takes a lead or an admin (trust model, I12)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from contracts.errors import Refused
+from desk.auth import Viewer
+from desk.customers import CustomerDetail, Customers, MergeResult, Preview, SplitResult
+from desk.middleware import DeskRequest
+
+_MAX_REASON = 500
+
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_REASON)]
+
+
+class MergeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`into`: the customer that remains, by id or by handle."""
+
+    into: str
+    reason: Reason
+
+
+class UnmergeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason
+
+
+class SplitOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`handle`: as KIND:VALUE, one that the customer has verified."""
+
+    handle: str
+    reason: Reason
+
+
+@get("/customers/{named:str}", summary="One customer by id or KIND:VALUE, with all that are merged into it")
+async def read_customer(
+    request: DeskRequest, customers: NamedDependency[Customers], named: FromPath[str]
+) -> CustomerDetail:
+    viewer = request.user
+    return await customers.detail(viewer.workspace, named, viewer.visible)
+
+
+@get("/customers/{named:str}/merge", summary="What merging the customer into another would do")
+async def preview_merge(
+    request: DeskRequest,
+    customers: NamedDependency[Customers],
+    named: FromPath[str],
+    into: Annotated[str, QueryParameter(description="The customer that would remain, by id or KIND:VALUE.")],
+) -> Preview:
+    return await customers.preview(_trusted(request.user).workspace, named, into)
+
+
+@post(
+    "/customers/{named:str}/merge",
+    status_code=200,
+    summary="Merge the customer into another; 202 when a second person must ask for the same",
+)
+async def merge_customer(
+    request: DeskRequest,
+    customers: NamedDependency[Customers],
+    named: FromPath[str],
+    data: JSONBody[MergeOrder],
+) -> Response[MergeResult]:
+    viewer = _trusted(request.user)
+    result = await customers.merge(viewer.workspace, viewer.actor, named, data.into, data.reason)
+    return Response(result, status_code=200 if result.merged else 202)
+
+
+@post(
+    "/customers/{named:str}/unmerge", status_code=200, summary="Take the customer's merge into another back"
+)
+async def unmerge_customer(
+    request: DeskRequest,
+    customers: NamedDependency[Customers],
+    named: FromPath[str],
+    data: JSONBody[UnmergeOrder],
+) -> CustomerDetail:
+    viewer = _trusted(request.user)
+    return await customers.unmerge(viewer.workspace, viewer.actor, named, data.reason)
+
+
+@post("/customers/{named:str}/split", status_code=200, summary="Give one verified handle to a new customer")
+async def split_customer(
+    request: DeskRequest,
+    customers: NamedDependency[Customers],
+    named: FromPath[str],
+    data: JSONBody[SplitOrder],
+) -> SplitResult:
+    viewer = _trusted(request.user)
+    return await customers.split(viewer.workspace, viewer.actor, named, data.handle, data.reason)
+
+
+def _trusted(viewer: Viewer) -> Viewer:
+    if viewer.role == "agent":
+        raise Refused("forbidden", "merging customers takes a lead or an admin", status=403)
+    return viewer
+
+
+ROUTES = (read_customer, preview_merge, merge_customer, unmerge_customer, split_customer)

@@ -1,0 +1,105 @@
+"""`frontdesk customer`: who is who, and the corrections of people."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import typer
+
+from desk.customers import Customers
+from frontdesk import console
+from identity.audit import differences
+from runtime.clock import Clock
+from runtime.postgres import Database
+
+app = typer.Typer(help="Customers: show, merge, unmerge, split, check.", no_args_is_help=True)
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
+Named = Annotated[str, typer.Argument(metavar="CUSTOMER", help="a customer id, or a handle as KIND:VALUE")]
+Reason = Annotated[str, typer.Option(help="why; it stays in the history")]
+Actor = Annotated[str | None, typer.Option(help="who does it; without it, the user of this machine")]
+
+
+@app.command()
+def show(named: Named, json: Json = False) -> None:
+    """A customer with everybody merged into it: handles with their proofs, merges, tickets, history."""
+    _write(_with(lambda customers, workspace: customers.detail(workspace, named)), json)
+
+
+@app.command()
+def merge(
+    named: Named,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="the customer that remains, likewise")],
+    reason: Reason = "",
+    actor: Actor = None,
+    preview: Annotated[bool, typer.Option("--preview", help="only say what it would do")] = False,
+    json: Json = False,
+) -> None:
+    """Merges a customer into another. With two different logins a second person must ask for the same."""
+    if preview:
+        _write(_with(lambda customers, workspace: customers.preview(workspace, named, into)), json)
+        return
+    by = _actor(actor)
+    _write(_with(lambda customers, workspace: customers.merge(workspace, by, named, into, reason)), json)
+
+
+@app.command()
+def unmerge(named: Named, reason: Reason = "", actor: Actor = None, json: Json = False) -> None:
+    """Takes a customer's merge into another back, exactly. CUSTOMER is the one that was merged, by its id."""
+    by = _actor(actor)
+    _write(_with(lambda customers, workspace: customers.unmerge(workspace, by, named, reason)), json)
+
+
+@app.command()
+def split(
+    named: Named,
+    handle: Annotated[str, typer.Argument(metavar="HANDLE", help="as KIND:VALUE, one that is verified")],
+    reason: Reason = "",
+    actor: Actor = None,
+    json: Json = False,
+) -> None:
+    """Gives one verified handle of a customer to a new one."""
+    by = _actor(actor)
+    _write(_with(lambda customers, workspace: customers.split(workspace, by, named, handle, reason)), json)
+
+
+@app.command()
+def check(json: Json = False) -> None:
+    """Whether links and merges are what their history says. Exit code 1 when they are not."""
+    settings = console.settings()
+
+    async def compare() -> list[str]:
+        async with Database(settings.postgres, max_size=1) as database:
+            return await differences(database, console.workspace(settings))
+
+    found = asyncio.run(compare())
+    for line in found:
+        console.write_json(line) if json else console.output.print(line, markup=False, highlight=False)
+    if not found and not json:
+        console.output.print("the links are what their history says")
+    raise typer.Exit(1 if found else 0)
+
+
+def _with(use: Callable[[Customers, UUID], Awaitable[T]]) -> T:
+    settings = console.settings()
+
+    async def run() -> T:
+        async with Database(settings.postgres, max_size=1) as database:
+            return await use(Customers(database, Clock(settings.clock)), console.workspace(settings))
+
+    return asyncio.run(run())
+
+
+def _actor(given: str | None) -> str:
+    return given or f"operator:{getpass.getuser()}"
+
+
+def _write(found: msgspec.Struct, json: bool) -> None:
+    plain: Any = msgspec.to_builtins(found)
+    console.write_json(plain) if json else console.write_indented(plain)
