@@ -19,9 +19,9 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, Position, ResolvedMessage
 from contracts.ticket import Ticket
 from frontdesk import console
+from identity.decide import resolve
 from identity.evidence import observations
 from identity.facts import Facts as IdentityFacts
-from identity.moves import resolve
 from identity.shared import own_handles
 from router.calendars import WorkingHours
 from router.deadlines import due
