@@ -20,7 +20,7 @@ from identity.evidence import HandleKey, Observation
 from identity.facts import SURE, Facts, Holder, Person
 
 ClaimPolicy = Literal["attach", "separate"]
-Action = Literal["linked", "claimed", "disputed", "contested", "seen"]
+Action = Literal["linked", "claimed", "disputed", "contested", "revoked", "seen"]
 
 FOUNDING: frozenset[Kind] = frozenset({"message", "edit", "call", "chat_session"})
 """Events by which somebody becomes a customer. The others (bounces, statuses, reactions, ratings …) are about customers
@@ -33,8 +33,8 @@ _CONTACTS = ("email", "phone")
 @dataclass(frozen=True, slots=True)
 class Link:
     """What is written about a handle and a customer. `linked` and `claimed` make a link; `disputed`: the customer proved
-    what `other` holds; `contested`: the customer held what `other` proved, and is no longer sure of it; `seen`: the
-    customer proved it once more."""
+    what `other` holds; `contested`: the customer held what `other` proved, and is no longer sure of it; `revoked`: the
+    customer gave it up; `seen`: the customer proved it once more."""
 
     observation: Observation
     customer: UUID

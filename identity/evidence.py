@@ -41,17 +41,24 @@ def observations(
     """The counterpart's handles that may identify, best first: without mentions, shared ones and junk. `region`: the
     account's country; `own`: the workspace's own handles (`shared.own_handles`)."""
     found: dict[HandleKey, Observation] = {}
+    moved = new_number(message) is not None
     for kind, given, proof, evidence in _counterpart(message):
         if proof == "mentioned":
             continue
         proven = proof in _PROVEN
-        spelled = phone_of_network if kind == "phone" and proven else None
+        spelled = phone_of_network if kind == "phone" and (proven or moved) else None
         value = spelled(given, region) if spelled else canonical(kind, given, region)
         if value is None or not identifies(kind, value, proven) or is_own((kind, value), own):
             continue
         key = (message.workspace, kind, value)
         found.setdefault(key, Observation(key, proof, evidence))
     return sorted(found.values(), key=lambda o: (_PRIORITY.get(o.key[1], _CHANNEL_ID), o.key[1], o.key[2]))
+
+
+def new_number(message: InboundMessage) -> str | None:
+    """The number that the person has from now on, as their network says; None for all other events."""
+    given = message.fields.get("new_number") if message.kind == "system" else None
+    return f"+{given.removeprefix('+')}" if given else None
 
 
 def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof, str | None]]:
@@ -63,5 +70,7 @@ def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof, str
         for recipient in message.recipients:
             if recipient.kind is not None:
                 yield recipient.kind, recipient.value, "channel", None
+    if number := new_number(message):
+        yield "phone", number, "verified", None
     if message.kind == "bounce" and (unreached := message.fields.get("failed_recipient")):
         yield "email", unreached, "claimed", None

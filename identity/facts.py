@@ -157,6 +157,9 @@ class Facts:
             disputed.setdefault(link.customer, holder)
         elif link.action == "contested" and key in self.verified:
             disputed[link.customer] = self.verified.pop(key)._replace(cause=plan.message.message_id)
+        elif link.action == "revoked" and self.verified.pop(key, None) is not None:
+            self.generations[key] = self.generations.get(key, 0) + 1
+            self.person(link.root).proven.pop(key, None)
         elif link.action == "seen":
             self._seen(key, link.customer, at)
         if link.action in ("linked", "disputed"):

@@ -13,10 +13,11 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
 from contracts.workspace import Account
-from identity.decide import Plan, resolve
+from identity.decide import Plan
 from identity.evidence import Observation, observations
 from identity.facts import Facts, Holder, Person
 from identity.history import link_events, merge_events
+from identity.moves import resolve
 from identity.shared import Shown, own_handles
 from runtime import metrics
 from runtime.failpoints import failpoint

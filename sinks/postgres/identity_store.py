@@ -38,9 +38,24 @@ async def write(connection: Connection, customers: Iterable[CustomerRow], events
     `identity_merges`. Raises `Transient` when another transaction took a verified handle in between: decide again on
     fresh facts. Events come in the order of decisions, which is that of the history."""
     people = sorted({row[:2]: row for row in customers}.values(), key=lambda row: row[:2])
-    entries = list(events)
-    if not people and not entries:
-        return
+    first, *others = _parts(events)
+    if people or first:
+        await _write(connection, people, first)
+    for part in others:
+        await _write(connection, [], part)
+
+
+def _parts(events: Iterable[EventRow]) -> list[list[EventRow]]:
+    """Cut after what was revoked: the same batch may give it to somebody else."""
+    parts: list[list[EventRow]] = [[]]
+    for event in events:
+        if parts[-1] and parts[-1][-1].action == "revoked" and event.action != "revoked":
+            parts.append([])
+        parts[-1].append(event)
+    return parts
+
+
+async def _write(connection: Connection, people: Sequence[CustomerRow], entries: Sequence[EventRow]) -> None:
     arrays = columns(_CUSTOMERS, people) | columns(_EVENTS, entries)
     rows = await connection.execute(queries("identity")["write"], arrays)
     proven = [row for row in entries if row.action in _MADE]

@@ -8,11 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from contracts.inbound import Handle, InboundMessage
-from identity.decide import ClaimPolicy, Plan, resolve
+from identity.decide import ClaimPolicy, Plan
 from identity.evidence import observations
 from identity.facts import Facts, Holder, Person
 from identity.graph import Graph, fold
 from identity.history import link_events, merge_events
+from identity.moves import resolve
 from identity.shared import Shown
 from sinks.postgres.identity_rows import EventRow
 from tests.support.routing import message
