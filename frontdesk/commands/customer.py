@@ -12,12 +12,13 @@ import msgspec
 import typer
 
 from desk.customers import Customers
+from desk.evidence import Withdrawal, withdraw
 from frontdesk import console
 from identity.audit import differences
 from runtime.clock import Clock
 from runtime.postgres import Database
 
-app = typer.Typer(help="Customers: show, merge, unmerge, split, check.", no_args_is_help=True)
+app = typer.Typer(help="Customers: show, merge, unmerge, split, revoke, check.", no_args_is_help=True)
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
@@ -67,6 +68,24 @@ def split(
     """Gives one verified handle of a customer to a new one."""
     by = _actor(actor)
     _write(_with(lambda customers, workspace: customers.split(workspace, by, named, handle, reason)), json)
+
+
+@app.command()
+def revoke(
+    evidence: Annotated[str, typer.Option(help="as `customer show` prints it, or CHANNEL/ACCOUNT")],
+    reason: Reason = "",
+    actor: Actor = None,
+    json: Json = False,
+) -> None:
+    """Ends every link and automatic merge that only this evidence proves, and lists the tickets concerned."""
+    settings, by = console.settings(), _actor(actor)
+
+    async def run() -> Withdrawal:
+        async with Database(settings.postgres, max_size=1) as database:
+            clock = Clock(settings.clock)
+            return await withdraw(database, clock, console.workspace(settings), by, evidence, reason)
+
+    _write(asyncio.run(run()), json)
 
 
 @app.command()

@@ -203,8 +203,6 @@ EXAMPLES: dict[str, tuple[list[Step], Result]] = {
 WAITING = {
     "3: the one-time link": "mails by which an address is proven",
     "6: an unsigned login": "the chat widget",
-    "16: a key that leaked": "evidence that is withdrawn",
-    "18: an agent who is talked into a merge": "merges by people",
 }
 
 
@@ -247,7 +245,8 @@ def test_example_that_waits(name: str) -> None:
 
 
 def test_every_example_is_here() -> None:
-    named = {name.partition(":")[0] for name in (*EXAMPLES, *WAITING)} | {"9"}
+    # 16 and 18 are about what people do: tests/pipeline/test_evidence.py and test_customers.py.
+    named = {name.partition(":")[0] for name in (*EXAMPLES, *WAITING)} | {"9", "16", "18"}
     assert named == {*map(str, range(1, 19)), "1b"}
 
 

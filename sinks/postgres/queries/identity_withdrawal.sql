@@ -1,0 +1,30 @@
+-- name: links
+-- Proven links that rest on this evidence alone: nothing else ever proved them.
+SELECT h.kind, h.value, h.customer_id, h.proof, h.evidence
+FROM handles h
+JOIN identity_events e ON e.customer_id = h.customer_id AND e.workspace = h.workspace
+                      AND e.kind = h.kind AND e.value = h.value AND e.action IN ('linked', 'disputed', 'seen')
+WHERE h.workspace = %(workspace)s AND h.state IN ('verified', 'disputed') AND h.customer_id IN (
+    SELECT w.customer_id FROM identity_events w
+    WHERE w.workspace = %(workspace)s AND (w.evidence = %(evidence)s OR w.source = %(evidence)s))
+GROUP BY h.kind, h.value, h.customer_id, h.proof, h.evidence
+HAVING bool_and(coalesce(e.evidence = %(evidence)s, false) OR coalesce(e.source = %(evidence)s, false))
+ORDER BY h.kind, h.value, h.customer_id
+
+-- name: merges
+-- Automatic merges that were made by this evidence, or by a handle of which no proof is left.
+SELECT m.source
+FROM merges m
+WHERE m.workspace = %(workspace)s AND m.automatic
+  AND (EXISTS (SELECT FROM identity_events e
+               WHERE e.customer_id = m.source AND e.workspace = m.workspace AND e.action = 'merged' AND e.at = m.at
+                 AND e.other = m.target AND (e.evidence = %(evidence)s OR e.source = %(evidence)s))
+       OR EXISTS (SELECT FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS lost(kind, value)
+                  WHERE lost.kind = m.kind AND lost.value = m.value))
+ORDER BY m.source
+
+-- name: tickets
+-- Tickets of customers who are not sure any more.
+SELECT t.number FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.customer_id = ANY(%(customers)s::uuid[])
+ORDER BY t.number
