@@ -69,7 +69,7 @@ class Gateway:
             await self._keys.check(message)
         if why := self.forms.suspicion(workspace, account, message, address):
             raw = replace(raw, options={**raw.options, SUSPECTED: why})
-        return await self._accept(channel, raw)
+        return await self.accept(channel, raw)
 
     async def call(self, name: str, named: str | None, request: GatewayRequest) -> Reply:
         """A provider's webhook: verified over the raw bytes before anything is read. Without a name the channel's only
@@ -87,7 +87,7 @@ class Gateway:
         except Refused as error:
             metrics.signature_failures.labels(name, account.id, error.reason).inc()
             raise
-        await self._accept(channel, replace(raw, served=self._hooks.served(workspace, hook)))
+        await self.accept(channel, replace(raw, served=self._hooks.served(workspace, hook)))
         return channel.reply if isinstance(channel, Replies) else Reply()
 
     def register(self, name: str, named: str | None, request: GatewayRequest) -> Reply:
@@ -112,7 +112,7 @@ class Gateway:
         rated, channel = self.rated(token), channels()["rating"]
         workspace, account = self._account(channel, f"{rated.workspace}:{rated.account}")
         raw = await self._raw(request, channel, workspace, account)
-        return await self._accept(
+        return await self.accept(
             channel, replace(raw, options={"ticket": str(rated.ticket), "answer": rated.answer})
         )
 
@@ -138,7 +138,8 @@ class Gateway:
             trace=trace.current_or_new(request.headers.get("traceparent")),
         )
 
-    async def _accept(self, channel: Channel, raw: Raw) -> Receipt:
+    async def accept(self, channel: Channel, raw: Raw) -> Receipt:
+        """Takes bytes in, counted. Raises as `Intake.accept` does, and `Transient` while the door is closing."""
         started = time.monotonic()
         if self.draining:
             metrics.refused.labels(channel.name, raw.account, "draining").inc()

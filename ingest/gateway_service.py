@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from ingest.accounts import Accounts
+from ingest.chat import ChatDoor
+from ingest.chat_hub import Hub
 from ingest.gateway import Gateway
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake
@@ -17,6 +19,7 @@ from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
 from sinks.archive import Archive
+from sinks.postgres.chat_store import ChatStore
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 
 _DRAIN_SECONDS = 0.5
@@ -34,9 +37,10 @@ class GatewayService:
         self._intake = Intake(self._producer, Archive(settings.archive), self._spool, clock)
         self._accounts = Accounts(settings, WorkspaceCache(ConfigStore(self._database), clock))
         self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)
-        self._server = HttpServer(
-            create_app(self._gateway), settings.listen, settings.gateway_port, settings.trusted
-        )
+        self._hub = Hub(ChatStore(self._database), settings.postgres)
+        chat = ChatDoor(settings, self._accounts, self._gateway.accept, clock)
+        app = create_app(self._gateway, chat, self._hub)
+        self._server = HttpServer(app, settings.listen, settings.gateway_port, settings.trusted)
 
     def report(self, health: Health) -> None:
         async def spool() -> None:
@@ -48,7 +52,10 @@ class GatewayService:
     async def run(self) -> None:
         async with self._database:
             await self._producer.start()
-            tasks = [asyncio.create_task(self._accounts.keep_fresh()), asyncio.create_task(self._drain())]
+            tasks = [
+                asyncio.create_task(work)
+                for work in (self._accounts.keep_fresh(), self._drain(), self._hub.run())
+            ]
             try:
                 await self._server.run()
             finally:
@@ -61,6 +68,7 @@ class GatewayService:
     async def stop(self) -> None:
         """New calls get 503; what has begun is answered."""
         self._gateway.draining = True
+        self._hub.close_all()
         await self._server.stop()
 
     async def port(self) -> int:

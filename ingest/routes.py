@@ -6,8 +6,10 @@ from litestar import Litestar, MediaType, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import FromPath
 
-from ingest import form_page, form_routes, rating_page
+from ingest import chat_socket, form_page, form_routes, rating_page
 from ingest.channel import Reply
+from ingest.chat import ChatDoor
+from ingest.chat_hub import Hub
 from ingest.cors import Cors
 from ingest.gateway import Gateway, GatewayRequest
 from runtime import problems
@@ -66,16 +68,17 @@ def _answered(reply: Reply) -> Response[bytes]:
     return Response(reply.body, status_code=200, media_type=reply.media_type)
 
 
-def create_app(gateway: Gateway) -> Litestar:
+def create_app(gateway: Gateway, chat: ChatDoor, hub: Hub) -> Litestar:
     """The ASGI application."""
     return Litestar(
         route_handlers=[
             *form_routes.HANDLERS,
             *(receive_webhook, register_webhook),
             *(receive_call, receive_rating, show_rating, submit_rating),
+            chat_socket.chat,
         ],
         middleware=[Cors(gateway.accounts)],
-        state=State({"gateway": gateway}),
+        state=State({"gateway": gateway, "chat": chat, "hub": hub}),
         exception_handlers=problems.HANDLERS,
         response_headers=[
             ResponseHeader(name="Cache-Control", value="no-store"),

@@ -12,6 +12,7 @@ import uvicorn
 
 _GRACE_SECONDS = 10
 _BACKLOG = 1024
+_FRAME_BYTES = 64 * 1024
 
 
 class _Server(uvicorn.Server):
@@ -37,6 +38,11 @@ class HttpServer:
             forwarded_allow_ips=trusted,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            ws="websockets-sansio",
+            ws_max_size=_FRAME_BYTES,
+            ws_per_message_deflate=False,
+            # Who serves a socket asks for signs of life itself: a page does not see the protocol's own.
+            ws_ping_interval=None,
         )
         self._server = _Server(config)
 
