@@ -12,11 +12,11 @@ from contracts.inbound import Attachment, Direction, InboundMessage, Kind
 from sinks.archive import REF
 from sinks.postgres.ticket_reads import FileState, StoredMessage
 
-_FOLDED: frozenset[Kind] = frozenset({"edit", "delete", "reaction", "status", "read_receipt"})
+_FOLDED: frozenset[Kind] = frozenset({"edit", "delete", "reaction", "status", "read_receipt", "bounce"})
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that happened to a message: a reaction, a delivery status, a read receipt."""
+    """Something that happened to a message: a reaction, a delivery status, a read receipt, a bounce."""
 
     kind: Kind
     at: datetime

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from contracts import ids
+from contracts import ids, reply_tokens
 from contracts.base import encode
 from contracts.deadletter import DeadLetter
 from contracts.errors import Poison, Refused, Transient
@@ -50,11 +50,19 @@ class Receipt:
 class Intake:
     """Shared by all doors of a process. Concurrent `accept` calls share one produce."""
 
-    def __init__(self, producer: Producer, archive: Archive, spool: Spool | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        producer: Producer,
+        archive: Archive,
+        spool: Spool | None,
+        clock: Clock,
+        reply_secrets: Sequence[str] = (),
+    ) -> None:
         self._producer = producer
         self._archive = archive
         self._spool = spool
         self._clock = clock
+        self._reply_secrets = [secret.encode() for secret in reply_secrets]
         self._queue: list[tuple[Sequence[Outgoing], asyncio.Future[None]]] = []
         self._sender: asyncio.Task[None] | None = None
         self._away = False
@@ -69,7 +77,7 @@ class Intake:
             raise Refused("too_large", f"over {channel.limits.body} bytes", status=413)
         metrics.message_bytes.labels(channel.name).observe(len(raw.body))
         try:
-            messages, blobs, unread = channel.normalise(raw)
+            messages, blobs, unread = channel.normalise(replace(raw, reply_keys=self._keys(raw.workspace)))
         except Poison as error:
             return await self._hold(channel, raw, error.reason, error.detail, "parked")
         if any(SPAM_HOLD in message.marks for message in messages):
@@ -117,6 +125,9 @@ class Intake:
                 return
             self._away = False
             await self._spool.drained(waiting)
+
+    def _keys(self, workspace: UUID) -> list[bytes]:
+        return [reply_tokens.workspace_key(secret, workspace) for secret in self._reply_secrets]
 
     async def _deliver(self, channel: Channel, raw: Raw, records: Sequence[Outgoing]) -> bool:
         """Into Kafka, or into the spool for senders that do not retry. Tells whether it was the spool."""

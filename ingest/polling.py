@@ -41,7 +41,9 @@ class Parts:
         self.clock = Clock(settings.clock)
         self.database = Database(settings.postgres)
         self.producer = Producer(settings.kafka)
-        self.intake = Intake(self.producer, Archive(settings.archive), None, self.clock)
+        self.intake = Intake(
+            self.producer, Archive(settings.archive), None, self.clock, settings.reply_secrets
+        )
         self.accounts = Accounts(settings, WorkspaceCache(ConfigStore(self.database), self.clock))
         self.cursors = CursorStore(self.database)
 

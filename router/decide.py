@@ -37,6 +37,8 @@ from router.facts import (
 from router.ruleset import RuleSet
 
 NOBODY = "nobody"
+_NAMED = 10
+"""More mails before it than this need not be remembered with each mail of a long conversation."""
 
 
 def place(
@@ -211,8 +213,9 @@ def _shown(found: continuity.Continuation) -> dict[str, Any]:
 
 
 def _refs(message: InboundMessage) -> tuple[Ref, ...]:
-    """What later messages can name this one by."""
-    refs: list[Ref] = []
+    """What later messages can name this one by. Also what it names itself: two answers to a mail that never came here
+    belong together."""
+    refs: list[Ref] = [("mail", answered) for answered in message.reply_to[-_NAMED:]]
     own = message.fields.get("message_id")
     if own:
         refs.append(("mail", own))

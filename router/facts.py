@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.inbound import InboundMessage
+from contracts.inbound import InboundMessage, NamedTicket
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
 
 Participant = tuple[str, str]
 """Kind and value of a handle, in the form that is compared."""
 Ref = tuple[str, str]
-"""`mail` and a Message-ID, or `chat` and a conversation key."""
+"""`mail` and a Message-ID, `token` or `number` and a ticket's number, `chat` and a conversation key, `call` and a call."""
 RotationKey = tuple[UUID, str, str]
 """Workspace, department, category (empty for the department itself)."""
 
@@ -136,14 +136,20 @@ def is_answered(message: InboundMessage) -> bool:
 
 
 def refs_of(message: InboundMessage) -> Iterable[Ref]:
-    """What may name this message's ticket: mails name earlier mails, chat messages their chat, calls the number and the
-    other events of the call."""
+    """What may name this message's ticket: mails name tickets and earlier mails, chat messages their chat, calls the number
+    and the other events of the call."""
+    yield from map(number_ref, message.tickets)
     for named in message.reply_to:
         yield ("mail", named)
     if message.conversation_key is not None:
         yield ("chat", chat_key(message))
     if message.kind == "call" and message.target is not None:
         yield ("call", call_key(message))
+
+
+def number_ref(ticket: NamedTicket) -> Ref:
+    """A number with a token of ours says more than one that anybody can write."""
+    return ("token" if ticket.signed else "number", str(ticket.number))
 
 
 def call_key(message: InboundMessage) -> str:

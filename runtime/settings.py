@@ -113,6 +113,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """PEM chain for STARTTLS; none: it is not offered."""
     smtp_key: Path | None = None
     """PEM key of the certificate; none: in the same file."""
+    reply_secrets: tuple[str, ...] = ()
+    """JSON list: what signs the tokens by which answers to our mails find their tickets, the newest first. None: no mail is
+    believed to answer one of ours for a token in it."""
     telegram_api: str = "https://api.telegram.org"
     graph_api: str = "https://graph.facebook.com/v23.0"
     """Meta's API, with its version."""
@@ -144,7 +147,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "spool"
 
 
-_JSON_FIELDS = ("mailboxes", "bots", "hooks", "media_origins")
+_JSON_FIELDS = ("mailboxes", "bots", "hooks", "media_origins", "reply_secrets")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

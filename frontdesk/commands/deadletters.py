@@ -93,7 +93,7 @@ async def _drop(store: DeadLetters, letters: Sequence[UUID]) -> None:
 async def _retry(store: DeadLetters, settings: Settings, letters: Sequence[UUID]) -> None:
     producer, archive = Producer(settings.kafka), Archive(settings.archive)
     clock = Clock(settings.clock)
-    intake = Intake(producer, archive, None, clock)
+    intake = Intake(producer, archive, None, clock, settings.reply_secrets)
 
     async def take_in(parked: ParkedLetter) -> None:
         if parked.workspace is None or parked.channel is None or parked.account is None:

@@ -14,10 +14,18 @@ FROM unnest(%(workspaces)s::uuid[], %(messages)s::uuid[]) AS wanted(workspace, m
 JOIN messages m ON m.workspace = wanted.workspace AND m.message_id = wanted.message_id
 
 -- name: tickets_by_ref
--- The tickets that these references name (Message-IDs, chats).
+-- The tickets that these references name: Message-IDs, chats and calls of stored messages, and tickets' own numbers.
+WITH wanted AS (
+    SELECT * FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[]) AS w(workspace, kind, value)
+)
 SELECT r.workspace, r.kind, r.value, r.ticket_id
-FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[]) AS wanted(workspace, kind, value)
+FROM wanted
 JOIN ticket_refs r ON r.workspace = wanted.workspace AND r.kind = wanted.kind AND r.value = wanted.value
+UNION ALL
+SELECT t.workspace, wanted.kind, wanted.value, t.ticket_id
+FROM wanted
+JOIN tickets t ON t.workspace = wanted.workspace
+              AND t.number = CASE WHEN wanted.kind IN ('token', 'number') THEN wanted.value::bigint END
 
 -- name: tickets_by_number
 -- What ratings are about. Whose a ticket is never changes, so nothing is locked for it.

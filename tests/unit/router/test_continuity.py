@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.inbound import Recipient
+from contracts.inbound import NamedTicket, Recipient
 from router.facts import is_echo, is_routed
 from tests.support.routing import DAY, NOW, Desk, chat, mail, message, rule_set
 
@@ -100,3 +100,44 @@ def test_what_an_agent_wrote_elsewhere_wakes_no_ticket(desk: Desk) -> None:
         "waiting",
         2,
     )
+
+
+@pytest.mark.parametrize("kind", ["token", "number"])
+@pytest.mark.parametrize("sender", ["anna@x.example", "eve@y.example"])
+def test_only_a_token_of_ours_lets_a_stranger_to_a_ticket_in(desk: Desk, kind: str, sender: str) -> None:
+    """A signed token was made for the address that writes; a bare number is one that anybody can write."""
+    first = desk.take(mail("m1", "anna@x.example"))
+    desk.facts.by_ref[(first.ticket.workspace, kind, "1042")] = (first.ticket.id,)
+    named = NamedTicket(number=1042, where="subject" if kind == "number" else "address", signed=kind == "token")
+    second = desk.take(mail("m2", sender, tickets=(named,)))
+    if kind == "token" or sender == "anna@x.example":
+        assert second.ticket.id == first.ticket.id
+        reason = "mail.token" if kind == "token" else "mail.ticket_number"
+    else:
+        assert second.ticket.refers_to == first.ticket.id
+        reason = "mail.not_a_participant"
+    assert second.record["continuity"]["reason"] == reason
+
+
+def test_a_forged_sender_joins_by_no_number(desk: Desk) -> None:
+    first = desk.take(mail("m1", "anna@x.example"))
+    desk.facts.by_ref[(first.ticket.workspace, "number", "1042")] = (first.ticket.id,)
+    named = NamedTicket(number=1042, where="message_id")
+    forged = desk.take(mail("m2", "anna@x.example", tickets=(named,), authentication="fail"))
+    assert forged.placement.opens
+    assert forged.ticket.refers_to == first.ticket.id
+
+
+def test_a_program_never_reopens_a_ticket(desk: Desk) -> None:
+    first = desk.take(mail("m1", "anna@x.example"))
+    desk.set(first, status="solved", updated_at=NOW)
+    listed = desk.take(mail("m2", "anna@x.example", "m1", marks=("automated",)))
+    assert (listed.placement.opens, listed.ticket.refers_to) == (True, first.ticket.id)
+    assert listed.record["continuity"]["reason"] == "mail.reference.automated"
+
+
+def test_answers_to_a_mail_that_never_came_here_find_each_other(desk: Desk) -> None:
+    first = desk.take(mail("m1", "anna@x.example", "unseen"))
+    assert desk.take(mail("m2", "anna@x.example", "unseen")).ticket.id == first.ticket.id
+    stranger = desk.take(mail("m3", "eve@y.example", "unseen"))
+    assert stranger.placement.opens
