@@ -59,6 +59,9 @@ class Ledger:
             root = graph.root(own)
             person = facts.people.setdefault(root, Person(members={root}))
             person.members.add(own)
+            if link.state == "revoked":
+                facts.generations[key] = facts.generations.get(key, 0) + 1
+                continue
             holder = Holder(link.since, root, link.evidence, own, link.seen, link.cause)
             if link.state == "claimed":
                 facts.claimed[key] = min(holder, facts.claimed.get(key, holder))
@@ -70,7 +73,9 @@ class Ledger:
             else:
                 facts.disputed.setdefault(key, {})[own] = holder
         for source, at in self._merged_at:
-            facts.people[graph.root(source)].merged_at.append(at)
+            if source in graph.merges:
+                facts.people[graph.root(source)].merged_at.append(at)
+        facts.separations = graph.separations
         return facts
 
 
