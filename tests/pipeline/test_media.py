@@ -27,6 +27,7 @@ from runtime.postgres import Database
 from runtime.settings import PREFIX, Bot, Hook, Settings, environment
 from runtime.stage import Batch, Delivery, Record
 from sinks.archive import Archive
+from sinks.postgres.media_store import MediaStore, Outcome
 from tests.support.command import frontdesk
 from tests.support.provider import Answer, Provider, provider
 from tests.support.shop import WORKSPACE, settings
@@ -245,14 +246,15 @@ async def test_a_token_that_is_given_later_is_not_too_late(rig: Rig, files: Prov
 
 async def test_a_fetcher_that_died_gives_its_file_back(rig: Rig, files: Provider) -> None:
     await rig.take([message(files.gives("/a", Answer(JPEG)))])
-    died = Fetcher(rig.settings, rig.database, rig.archive, Clock(NOW), Downloader(Reach(), LIMIT))
-    claimed = await died._store.claim([WORKSPACE], NOW, NOW + timedelta(seconds=120))
+    claimed = await MediaStore(rig.database).claim([WORKSPACE], NOW, NOW + timedelta(seconds=120))
     assert claimed
     assert await rig.fetch(NOW + timedelta(seconds=119)) == 0
     assert await rig.fetch(NOW + timedelta(seconds=120)) == 1
     # It was only asleep: what it says now is not believed.
-    await died._store.postpone(claimed, "late", NOW)
-    assert await rig.rows("state, attempts") == [("fetched", 2)]
+    store = MediaStore(rig.database)
+    await store.postpone(claimed, "late", NOW)
+    await store.finish(claimed, Outcome("failed", "late"), NOW)
+    assert await rig.rows("state, reason, attempts") == [("fetched", None, 2)]
 
 
 async def test_the_process_takes_from_the_topic_and_archives(rig: Rig, files: Provider) -> None:

@@ -47,6 +47,7 @@ HOSTILE = (
 )  # fmt: skip
 
 VIBER = channels()["viber"]
+VIBER_HOSTS = (".viber.com",)
 
 
 @pytest.fixture
@@ -81,6 +82,33 @@ class Resolver:
     async def __call__(self, host: str, port: int) -> list[str]:
         self.asked += 1
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://user:word@media.cdn.viber.com/a", "userinfo"),
+        ("https://media.cdn.viber.com:8443/a", "port"),
+        ("http://media.cdn.viber.com/a", "scheme"),
+        ("https://viber.com/a", "host"),
+        ("https://media.cdn.viber.com\\.evil.example/a", "malformed"),
+        ("https://[::1/a", "malformed"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said(url: str, reason: str) -> None:
+    with pytest.raises(Unfetchable) as refused:
+        Reach().checked(url, VIBER_HOSTS)
+    assert refused.value.reason == reason
+
+
+def test_a_listed_host_is_followed() -> None:
+    found = Reach().checked("https://MEDIA.cdn.viber.com:443/a?b=c#d", VIBER_HOSTS)
+    assert (found.scheme, found.host, found.port, found.target) == (
+        b"https",
+        b"media.cdn.viber.com",
+        443,
+        b"/a?b=c",
+    )
 
 
 def test_there_are_enough() -> None:
