@@ -55,6 +55,11 @@ def ticket_id(workspace: UUID, opening_message: UUID) -> UUID:
     return derive("ticket", str(workspace), str(opening_message))
 
 
+def answer_id(workspace: UUID, ticket: UUID, key: str) -> UUID:
+    """what an agent answers: workspace, ticket and the Idempotency-Key it was sent with."""
+    return derive("answer", str(workspace), str(ticket), key)
+
+
 def ticket_event_id(ticket: UUID, version: int) -> UUID:
     """ticket event: ticket and version."""
     return derive("ticket-event", str(ticket), str(version))

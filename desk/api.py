@@ -4,7 +4,7 @@ Customers have a file of their own, `desk/customer_routes.py`."""
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from litestar import Litestar, Response, get, post
@@ -18,6 +18,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 
 from contracts.errors import Refused
 from contracts.ticket import Status, Ticket
+from desk.answers import Answers
 from desk.auth import Authenticator
 from desk.customer_routes import ROUTES as CUSTOMER_ROUTES
 from desk.customers import Customers
@@ -32,6 +33,14 @@ _NOBODY = "nobody"
 
 IfMatch = Annotated[
     str | None, HeaderParameter(name="If-Match", description="The version that the change is based on.")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        max_length=255,
+        description="Sent again with the same key, it is the same answer.",
+    ),
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 
@@ -58,6 +67,18 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class StatusChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: SettableStatus
+
+
+class NewAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    text: str
+
+
+class AnswerSent(msgspec.Struct, frozen=True, kw_only=True):
+    """`message`: the answer as the ticket's conversation names it."""
+
+    ticket: Ticket
+    version: int
+    message: UUID
 
 
 @get("/tickets", summary="List tickets, the most urgent first")
@@ -128,6 +149,20 @@ async def set_status(
     return _respond(await tickets.set_status(request.user, number, data.status, _expected(if_match)))
 
 
+@post("/tickets/{number:str}/messages", status_code=201, summary="Answer the customer, in their chat")
+async def answer_ticket(
+    request: DeskRequest,
+    answers: NamedDependency[Answers],
+    number: FromPath[str],
+    data: JSONBody[NewAnswer],
+    if_match: IfMatch = None,
+    key: IdempotencyKey = None,
+) -> Response[AnswerSent]:
+    sent = await answers.send(request.user, number, data.text, key or str(uuid4()), _expected(if_match))
+    body = AnswerSent(ticket=sent.stored.ticket, version=sent.stored.version, message=sent.answer)
+    return Response(body, headers={"ETag": _etag(sent.stored.version)})
+
+
 @get("/departments/counts", summary="Tickets per department and status")
 async def count_tickets(request: DeskRequest, tickets: NamedDependency[Tickets]) -> list[DepartmentCounts]:
     return await tickets.counts(request.user)
@@ -138,7 +173,9 @@ async def read_me(request: DeskRequest, tickets: NamedDependency[Tickets]) -> Me
     return await tickets.me(request.user)
 
 
-def create_app(tickets: Tickets, customers: Customers, authenticator: Authenticator) -> Litestar:
+def create_app(
+    tickets: Tickets, answers: Answers, customers: Customers, authenticator: Authenticator
+) -> Litestar:
     """The ASGI application."""
     return Litestar(
         route_handlers=[
@@ -147,12 +184,14 @@ def create_app(tickets: Tickets, customers: Customers, authenticator: Authentica
             pull_ticket,
             assign_ticket,
             set_status,
+            answer_ticket,
             count_tickets,
             read_me,
             *CUSTOMER_ROUTES,
         ],
         dependencies={
             "tickets": Provide(lambda: tickets, sync_to_thread=False),
+            "answers": Provide(lambda: answers, sync_to_thread=False),
             "customers": Provide(lambda: customers, sync_to_thread=False),
         },
         middleware=[CallMetrics(), DefineMiddleware(Authentication, exclude=["^/openapi.json/?$"])],

@@ -38,6 +38,11 @@ class Viewer:
         return f"agent:{self.agent}"
 
     @property
+    def name(self) -> str:
+        """What customers are shown of the agent."""
+        return next((agent.name for agent in self.config.agents if agent.id == self.agent), self.agent)
+
+    @property
     def departments(self) -> tuple[str, ...]:
         """Departments that the agent is a member of. The default department, where it is only implied, is everybody's."""
         listed = {department.id for department in self.config.departments}

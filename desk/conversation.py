@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.inbound import Attachment, Direction, InboundMessage, Kind
 from sinks.archive import REF
+from sinks.postgres.answer_store import Answer
 from sinks.postgres.ticket_reads import FileState, StoredMessage
 
 _FOLDED: frozenset[Kind] = frozenset({"edit", "delete", "reaction", "status", "read_receipt", "bounce"})
@@ -76,7 +77,30 @@ def fold(rows: Iterable[StoredMessage]) -> list[MessageView]:
             views[target] = _apply(views[target], event)
         else:
             views[_key(event.message, event.message.provider_id)] = _view(event)
-    return sorted(views.values(), key=lambda view: (view.at, view.received_at, str(view.id)))
+    return sorted(views.values(), key=_order)
+
+
+def with_answers(views: list[MessageView], answers: Iterable[Answer]) -> list[MessageView]:
+    """The conversation with what agents have answered, in the order it happened."""
+    own = [
+        MessageView(
+            id=answer.id,
+            kind="message",
+            direction="out",
+            channel=answer.channel,
+            account=answer.account,
+            at=answer.at,
+            received_at=answer.at,
+            sender=answer.name,
+            text=answer.text,
+        )
+        for answer in answers
+    ]
+    return sorted([*views, *own], key=_order)
+
+
+def _order(view: MessageView) -> tuple[datetime, datetime, str]:
+    return view.at, view.received_at, str(view.id)
 
 
 def _key(message: InboundMessage, provider_id: str) -> tuple[str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.ids import workspace_id
+from desk.answers import Answers
 from desk.api import create_app
 from desk.auth import Authenticator
 from desk.customers import Customers
@@ -27,8 +28,8 @@ class DeskService:
         workspaces = WorkspaceCache(ConfigStore(self._database), clock)
         served = [workspace_id(slug) for slug in settings.workspaces]
         authenticator = Authenticator(KeyStore(self._database), workspaces, served)
-        customers = Customers(self._database, clock)
-        app = create_app(Tickets(self._database, clock), customers, authenticator)
+        answers, customers = Answers(self._database, clock), Customers(self._database, clock)
+        app = create_app(Tickets(self._database, clock), answers, customers, authenticator)
         self._server = HttpServer(app, settings.listen, settings.desk_port)
 
     def report(self, health: Health) -> None:

@@ -11,9 +11,10 @@ from contracts.errors import Refused
 from contracts.ticket import Change, Ticket
 from contracts.workspace import Workspace
 from desk.auth import Role, Viewer
-from desk.conversation import MessageView, fold
+from desk.conversation import MessageView, fold, with_answers
 from runtime.clock import Clock
 from runtime.postgres import Database
+from sinks.postgres.answer_store import answers_of
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import change_ticket, pull_next, pulled_by, unsolved_of
 from sinks.postgres.ticket_reads import AuditEntry, Decision, Page, TicketFilter, TicketReads, one_ticket
@@ -70,11 +71,14 @@ class Tickets:
         """The ticket with this number or id."""
         history = await self._reads.history(viewer.workspace, viewer.visible, named)
         if history is None:
-            raise _not_found()
+            raise not_found()
         return TicketDetail(
             ticket=history.stored.ticket,
             version=history.stored.version,
-            conversation=fold(history.messages),
+            conversation=with_answers(
+                fold(history.messages),
+                await answers_of(self._database, viewer.workspace, history.stored.ticket.id),
+            ),
             decisions=history.decisions,
             audit=history.audit,
         )
@@ -98,7 +102,7 @@ class Tickets:
         """Gives the ticket to an agent of its department, or (None) back to the department's queue."""
 
         def mutate(ticket: Ticket) -> Ticket:
-            if agent is not None and not _may_hold(viewer.config, agent, ticket.department):
+            if agent is not None and not may_hold(viewer.config, agent, ticket.department):
                 raise Refused("unknown_agent", "not an agent of this department", status=422, field="agent")
             return replace(ticket, agent=agent)
 
@@ -154,7 +158,7 @@ class Tickets:
         def visibly(ticket: Ticket) -> Ticket:
             # Asked again under the lock: the ticket may have been transferred meanwhile.
             if not viewer.sees(ticket):
-                raise _not_found()
+                raise not_found()
             changed = mutate(ticket)
             detail[field] = [getattr(ticket, field), getattr(changed, field)]
             return changed
@@ -162,7 +166,7 @@ class Tickets:
         async with self._database.transaction([viewer.workspace]) as connection:
             found = await one_ticket(connection, viewer.workspace, viewer.visible, named)
             if found is None:
-                raise _not_found()
+                raise not_found()
             return await change_ticket(
                 connection,
                 viewer.workspace,
@@ -176,7 +180,7 @@ class Tickets:
             )
 
 
-def _may_hold(config: Workspace, agent: str, department: str) -> bool:
+def may_hold(config: Workspace, agent: str, department: str) -> bool:
     """Members hold their department's tickets; leads and admins, and anybody where membership is not kept, any."""
     known = next((candidate for candidate in config.agents if candidate.id == agent), None)
     if known is None:
@@ -185,5 +189,6 @@ def _may_hold(config: Workspace, agent: str, department: str) -> bool:
     return members is None or agent in members or known.role != "agent"
 
 
-def _not_found() -> Refused:
+def not_found() -> Refused:
+    """Also for what the viewer may not see."""
     return Refused("not_found", "no such ticket", status=404)

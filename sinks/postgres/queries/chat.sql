@@ -58,3 +58,34 @@ CROSS JOIN LATERAL (
 LEFT JOIN messages m ON m.workspace = l.workspace AND m.message_id = l.message_id
 LEFT JOIN answers a ON a.workspace = l.workspace AND a.answer_id = l.message_id
 ORDER BY l.workspace, l.account, l.conversation, l.seq
+
+-- name: chat_of_ticket
+-- The chat that a ticket's newest chat message came by.
+SELECT m.account, m.payload->>'conversation_key'
+FROM messages m
+WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s AND m.channel = 'chat' AND m.kind = 'message'
+ORDER BY m.happened_at DESC, m.received_at DESC
+LIMIT 1
+
+-- name: add_answer
+-- Nothing comes back for one that is stored already.
+INSERT INTO answers (workspace, answer_id, ticket_id, channel, account, recipient, agent, name, text, created_at)
+VALUES (%(workspace)s, %(answer)s, %(ticket)s, %(channel)s, %(account)s, %(recipient)s, %(agent)s, %(name)s, %(text)s,
+        %(now)s)
+ON CONFLICT DO NOTHING
+RETURNING answer_id
+
+-- name: pick_up
+-- The first answer takes the open session up, every answer keeps it alive.
+UPDATE chat_sessions s
+SET picked_up_at = coalesce(s.picked_up_at, %(now)s), agent = coalesce(s.agent, %(agent)s),
+    last_at = greatest(s.last_at, %(now)s)
+WHERE s.workspace = %(workspace)s AND s.account = %(account)s AND s.conversation = %(conversation)s
+  AND s.ended_at IS NULL
+
+-- name: answers_of_ticket
+-- What agents have answered on a ticket, oldest first.
+SELECT a.answer_id, a.channel, a.account, a.name, a.text, a.created_at
+FROM answers a
+WHERE a.workspace = %(workspace)s AND a.ticket_id = %(ticket)s
+ORDER BY a.created_at, a.answer_id

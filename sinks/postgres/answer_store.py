@@ -1,0 +1,67 @@
+"""What agents answer: rows of `answers`, in the transaction of the ticket's new version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from runtime.postgres import Connection, Database
+from sinks.postgres.chat_store import CHANNEL, ChatKey, add_lines
+from sinks.postgres.sql import queries
+
+
+class Answer(NamedTuple):
+    """One answer. `name`: what the customer is shown of the agent."""
+
+    id: UUID
+    channel: str
+    account: str
+    name: str
+    text: str
+    at: datetime
+
+
+async def chat_of(connection: Connection, workspace: UUID, ticket: UUID) -> ChatKey | None:
+    """The chat that the ticket's customer last wrote in; None when there is none."""
+    parameters = {"workspace": workspace, "ticket": ticket}
+    rows = await (await connection.execute(queries("chat")["chat_of_ticket"], parameters)).fetchall()
+    return ChatKey(workspace, *rows[0]) if rows else None
+
+
+async def add_answer(connection: Connection, chat: ChatKey, ticket: UUID, agent: str, answer: Answer) -> bool:
+    """Stores an answer into a chat; False when it is stored already. Two at once with the same id wait for each other."""
+    parameters = {
+        "workspace": chat.workspace,
+        "answer": answer.id,
+        "ticket": ticket,
+        "channel": answer.channel,
+        "account": chat.account,
+        "recipient": chat.conversation,
+        "agent": agent,
+        "name": answer.name,
+        "text": answer.text,
+        "now": answer.at,
+    }
+    rows = await (await connection.execute(queries("chat")["add_answer"], parameters)).fetchall()
+    return bool(rows)
+
+
+async def show_answer(connection: Connection, chat: ChatKey, agent: str, answer: Answer) -> None:
+    """Gives the answer its place in the chat, which its visitor is shown at the commit, and takes the session up. When all
+    other locks are held."""
+    await add_lines(connection, [chat], [answer.id])
+    parameters = chat._asdict() | {"agent": agent, "now": answer.at}
+    await connection.execute(queries("chat")["pick_up"], parameters)
+
+
+async def answers_of(database: Database, workspace: UUID, ticket: UUID) -> list[Answer]:
+    """All answers on a ticket, oldest first."""
+    parameters = {"workspace": workspace, "ticket": ticket}
+    rows = await database.fetch([workspace], queries("chat")["answers_of_ticket"], parameters)
+    return [Answer(*row) for row in rows]
+
+
+def chat_answer(identity: UUID, chat: ChatKey, name: str, text: str, at: datetime) -> Answer:
+    """An answer into this chat."""
+    return Answer(identity, CHANNEL, chat.account, name, text, at)
