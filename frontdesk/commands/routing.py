@@ -13,17 +13,17 @@ import msgspec
 import typer
 
 from contracts.base import decoder, encode
+from contracts.calendars import WorkingHours
 from contracts.errors import Poison, Refused
 from contracts.ids import workspace_id
 from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, Position, ResolvedMessage
 from contracts.ticket import Ticket
 from frontdesk import console
-from identity.decide import resolve
 from identity.evidence import observations
 from identity.facts import Facts as IdentityFacts
+from identity.moves import resolve
 from identity.shared import own_handles
-from router.calendars import WorkingHours
 from router.deadlines import due
 from router.decide import assign, carried, place
 from router.facts import Facts, Plan, Staff, is_routed
