@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from contracts.calendars import NeverOpen, WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.ticket import Deadline, Segment
-from router.calendars import NeverOpen, WorkingHours
 
 _PLAUSIBLE = timedelta(hours=24)
 

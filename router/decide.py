@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from contracts import ids
+from contracts.calendars import NeverOpen
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.ticket import Deadline, Priority, Ticket
@@ -18,7 +19,6 @@ from router import assign as assignment
 from router import categorise, continuity, prioritise
 from router import rules as rule_engine
 from router.assign import Candidates
-from router.calendars import NeverOpen
 from router.deadlines import due, starts_at
 from router.facts import (
     Facts,

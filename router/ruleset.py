@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from contracts.calendars import WEEKDAYS, WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.ticket import Priority
 from contracts.workspace import (
@@ -17,7 +18,6 @@ from contracts.workspace import (
     SlaPolicy,
     Workspace,
 )
-from router.calendars import WEEKDAYS, WorkingHours
 from router.conditions import Subject, Test, subject_of
 from router.keywords import Keywords, fold
 

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.calendars import NeverOpen, WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.workspace import Calendar
-from router.calendars import NeverOpen, WorkingHours
 from router.deadlines import due, starts_at
 
 MEDIUM = 3 * 3600

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from contracts.calendars import NeverOpen, WorkingHours
 from contracts.workspace import Calendar
-from router.calendars import NeverOpen, WorkingHours
 from router.deadlines import before, due
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "sla" / "cases.jsonl"
