@@ -116,7 +116,12 @@ PROCESSES = {
         Process("telegram", "Telegram long poll", _telegram, lambda s: any(bot.poll for bot in s.bots)),
         Process("identity", "links messages to customers", _identity),
         Process("router", "decides and writes tickets", _router),
-        Process("media", "fetches attachments from their providers", _media),
+        Process(
+            "media",
+            "fetches attachments from their providers",
+            _media,
+            lambda s: bool(s.bots or s.hooks),
+        ),
         Process("relay", "publishes the outbox", _relay),
         Process("timers", "verifier, audit sealer, dead-letter feeder, gauges", _timers),
         Process("desk", "HTTP API for agents and dashboards", _desk),

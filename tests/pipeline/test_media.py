@@ -83,8 +83,7 @@ async def rig(broker: Broker, database: Dsns, tmp_path: Path, files: Provider) -
         bots=(Bot(workspace="shop", account="bot", token="7:tok"),),
         hooks=(Hook(workspace="shop", channel="whatsapp", account="wa", token="access"),),
     )
-    found = Rig(chosen)
-    async with found.database:
+    async with (found := Rig(chosen)).database:
         yield found
 
 
@@ -297,5 +296,4 @@ async def test_a_process_that_dies_after_archiving_leaves_the_file_to_the_next(
 
 
 async def _fetched(rig: Rig, message_id: UUID) -> bool:
-    found = await rig.rows("message_id, state")
-    return (message_id, "fetched") in found
+    return (message_id, "fetched") in await rig.rows("message_id, state")
