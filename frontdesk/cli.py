@@ -14,6 +14,7 @@ from contracts.errors import FrontdeskError, Transient
 from frontdesk.commands import (
     audit,
     canonical,
+    channels,
     config,
     customer,
     deadletters,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, ingestion, routing, tickets, canonical):
+for module in (system, ingestion, routing, tickets, canonical, channels):
     module.register(app)
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")

@@ -4,6 +4,7 @@ at every `poll_seconds` whatever IDLE says."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -14,11 +15,12 @@ from contracts.workspace import Account
 from ingest.accounts import options
 from ingest.channel import Channel, Raw, channels
 from ingest.imap_session import ImapSession, Mail, connect
-from ingest.polling import Parts, PollingService, Reader, alive
+from ingest.polling import Parts, PollingService, Reader
 from runtime import metrics, trace
 from runtime.failpoints import failpoint
 from runtime.settings import Mailbox
 from sinks.postgres.cursor_store import Cursor, Lease, Source
+from sinks.postgres.source_store import MailboxLedger
 
 _CHANNEL = "email"
 _UIDS_AT_ONCE = 50
@@ -26,6 +28,7 @@ _BYTES_AT_ONCE = 8 << 20
 _IDLE_SECONDS = 9 * 60
 _SHOWN_OF_TOO_LARGE = 128 * 1024
 _TRIES = 3
+_COMPARE_SECONDS = 600.0
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +54,7 @@ class FolderReader(Reader):
         self._channel = channel
         self._mailbox = mailbox
         self._unread: dict[int, int] = {}
+        self._ledger = MailboxLedger(parts.database, self.source, 0)
 
     async def read(self, held: Lease) -> None:
         account = self._parts.account(_CHANNEL, self._mailbox.workspace, self._mailbox.account)
@@ -60,10 +64,15 @@ class FolderReader(Reader):
             if cursor.epoch != epoch:
                 self._report_change(cursor)
                 cursor = Cursor(epoch, 0)
+            self._ledger = MailboxLedger(self._parts.database, self.source, epoch)
+            compared = -_COMPARE_SECONDS
             while True:
                 cursor = await self._take_new(session, cursor, account)
                 await held.check()
-                alive(self.source)
+                await self._parts.report(self.source, "connected")
+                if time.monotonic() - compared >= _COMPARE_SECONDS:
+                    compared = time.monotonic()
+                    await self._compare(session, cursor, account)
                 await session.wait(min(self._parts.settings.poll_seconds, _IDLE_SECONDS))
 
     def _report_change(self, cursor: Cursor) -> None:
@@ -79,10 +88,32 @@ class FolderReader(Reader):
             for group in _groups(await session.sizes(chunk), self._channel.limits.body):
                 await self._take(session, group, account)
                 failpoint("imap.after_produce")
+                await self._ledger.take(list(group))
                 cursor = await self._save(cursor.epoch, max(group))
             cursor = await self._save(cursor.epoch, chunk[-1])
         metrics.imap_backlog.labels(self.source.account).set(0)
         return cursor
+
+    async def _compare(self, session: ImapSession, cursor: Cursor, account: Account) -> None:
+        """Every mail of the folder that the cursor has passed must be here; what is not is taken now. Rare, since it asks for
+        the whole folder."""
+        at = self._parts.clock.now()
+        uids = [uid for uid in await session.newer_than(0) if uid <= cursor.position]
+        missing = await self._ledger.missing(uids)
+        metrics.missing_messages.labels(self.source.account, self.source.folder).set(len(missing))
+        await self._ledger.compared(len(missing), at)
+        if not missing:
+            return
+        log.error(
+            "mails were missing", account=self.source.account, folder=self.source.folder, mails=len(missing)
+        )
+        for start in range(0, len(missing), _UIDS_AT_ONCE):
+            sizes = await session.sizes(missing[start : start + _UIDS_AT_ONCE])
+            for group in _groups(sizes, self._channel.limits.body):
+                await self._take(session, group, account)
+        await self._ledger.take(missing)
+        await self._ledger.compared(0, at)
+        metrics.missing_messages.labels(self.source.account, self.source.folder).set(0)
 
     async def _save(self, epoch: int, uid: int) -> Cursor:
         cursor = Cursor(epoch, uid)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from aioimaplib.aioimaplib import IMAP4, AioImapException, Command, Response
 
 from contracts.errors import Transient
+from ingest.polling import BadCredentials
 from runtime.settings import Mailbox
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ _FETCH = re.compile(rb"^\d+ FETCH \(")
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
 _DATE = re.compile(rb'\bINTERNALDATE "([^"]+)"')
+_BUSY = re.compile(rb"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]", re.IGNORECASE)
+"""Refusals that have nothing to do with who asks (RFC 5530)."""
 _VALIDITY = re.compile(rb"\[UIDVALIDITY (\d+)\]")
 
 
@@ -49,7 +52,7 @@ async def connect(mailbox: Mailbox) -> AsyncIterator[ImapSession]:
             lost.set_result(None)
 
     # A new context each time: certificates may have been renewed since.
-    context = ssl.create_default_context() if mailbox.tls != "none" else None
+    context = ssl.create_default_context(cafile=mailbox.ca_file) if mailbox.tls != "none" else None
     client = IMAP4(
         mailbox.host,
         mailbox.port,
@@ -79,7 +82,13 @@ class ImapSession:
         password = mailbox.password
         if mailbox.password_file:
             password = Path(mailbox.password_file).read_text().strip()
-        self._checked(await self._call(self._client.login(mailbox.user, password)), "login")
+        if mailbox.auth == "xoauth2":
+            answer = await self._call(self._client.xoauth2(mailbox.user, password))
+        else:
+            answer = await self._call(self._client.login(mailbox.user, password))
+        if answer.result == "NO" and not _BUSY.search(b" ".join(map(bytes, answer.lines))):
+            raise BadCredentials("imap: login refused")
+        self._checked(answer, "login")
 
     async def close(self) -> None:
         # While IDLE is under way the server would take no other command.

@@ -4,6 +4,7 @@ acknowledgement, so a source that is read twice costs duplicates, never messages
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from abc import ABC, abstractmethod
@@ -25,10 +26,17 @@ from runtime.settings import Settings
 from sinks.archive import Archive
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.cursor_store import CursorStore, Lease, Source, lease
+from sinks.postgres.source_store import STATES, SourceStore, State
 
 _LOOK_AGAIN_SECONDS = 3.0
 _CONFIGURATION_SECONDS = 0.1
+_TOLD_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+
+
+class BadCredentials(Transient):
+    """The source does not know us: only a person can mend that, but they may do so at any time."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +54,8 @@ class Parts:
         )
         self.accounts = Accounts(settings, WorkspaceCache(ConfigStore(self.database), self.clock))
         self.cursors = CursorStore(self.database)
+        self._sources = SourceStore(self.database)
+        self._told: dict[Source, tuple[State, float]] = {}
 
     async def take(self, channel: Channel, raw: Raw) -> None:
         """Returns when it is durable. What the door would refuse is parked: nobody is there to correct it."""
@@ -53,6 +63,22 @@ class Parts:
             await self.intake.accept(channel, raw)
         except Refused as error:
             await self.intake.park(channel, raw, error.reason, error.detail)
+
+    async def report(self, source: Source, state: State, reason: str | None = None) -> None:
+        """Tells people and metrics how a source stands. A reader goes on when that cannot be stored."""
+        for each in STATES:
+            metrics.connector_state.labels(source.channel, source.account, source.folder, each).set(
+                each == state
+            )
+        metrics.connector_up.labels(source.channel, source.account).set(state == "connected")
+        if state == "connected":
+            metrics.connector_last_success.labels(source.channel, source.account).set_to_current_time()
+        before, at = self._told.get(source, (None, 0.0))
+        if state == before and time.monotonic() - at < _TOLD_SECONDS:
+            return
+        self._told[source] = (state, time.monotonic())
+        with contextlib.suppress(Transient):
+            await self._sources.report(source, state, reason, self.clock.now())
 
     def account(self, channel: str, workspace: str, account: str) -> Account:
         """The configured account; `Transient` until there is one."""
@@ -107,38 +133,38 @@ class PollingService(ABC):
     async def _read(self, reader: Reader) -> None:
         while not self._parts.accounts.loaded:
             await asyncio.sleep(_CONFIGURATION_SECONDS)
-        await keep_reading(reader, self._parts.settings.postgres)
+        await keep_reading(reader, self._parts)
 
     async def stop(self) -> None:
         """What is under way stays at its source, unacknowledged."""
         self._stopping.set()
 
 
-async def keep_reading(reader: Reader, dsn: str) -> None:
+async def keep_reading(reader: Reader, parts: Parts) -> None:
     """For ever: takes the lease, reads, and begins again after a pause that grows with failures in a row."""
-    channel, account = reader.source.channel, reader.source.account
-    pause = _FIRST_PAUSE
+    source, pause, reported = reader.source, _FIRST_PAUSE, False
     while True:
         began = time.monotonic()
         try:
-            async with lease(dsn, reader.source) as held:
+            async with lease(parts.settings.postgres, source) as held:
                 if held is None:
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
                     continue
+                if not reported:
+                    await parts.report(source, "starting")
+                    reported = True
                 await reader.read(held)
         except (Transient, OSError) as error:
-            metrics.connector_up.labels(channel, account).set(0)
-            metrics.connector_reconnects.labels(channel, account, type(error).__name__).inc()
-            log.warning("source lost", channel=channel, account=account, error=str(error))
+            state: State = "bad_credentials" if isinstance(error, BadCredentials) else "transient_failure"
+            metrics.connector_reconnects.labels(source.channel, source.account, type(error).__name__).inc()
+            log.warning("source lost", channel=source.channel, account=source.account, error=str(error))
+            await parts.report(source, state, str(error))
             asked = error.retry_after if isinstance(error, Transient) else None
             await asyncio.sleep(asked or 0)
+            if state == "bad_credentials":
+                # Providers lock accounts that somebody tries again and again.
+                pause = _LONGEST_PAUSE
         if time.monotonic() - began > _LONGEST_PAUSE:
             pause = _FIRST_PAUSE
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
         pause = min(pause * 2, _LONGEST_PAUSE)
-
-
-def alive(source: Source) -> None:
-    """To be called whenever a source has answered."""
-    metrics.connector_up.labels(source.channel, source.account).set(1)
-    metrics.connector_last_success.labels(source.channel, source.account).set_to_current_time()

@@ -23,7 +23,7 @@ from contracts.workspace import Account
 from ingest.accounts import options
 from ingest.channel import Channel, Raw, channels
 from ingest.channels.telegram import UPDATES
-from ingest.polling import Parts, PollingService, Reader, alive
+from ingest.polling import Parts, PollingService, Reader
 from runtime import trace
 from runtime.failpoints import failpoint
 from runtime.settings import Bot
@@ -64,7 +64,7 @@ class BotReader(Reader):
                     failpoint("telegram.after_produce")
                 offset = int(updates[-1]["update_id"]) + 1 if updates else None
                 await held.check()
-                alive(self.source)
+                await self._parts.report(self.source, "connected")
 
     async def _updates(self, requests: HTTPXRequest, offset: int | None) -> list[dict[str, Any]]:
         """At most 100 unconfirmed updates, after a wait; as JSON, since the library's objects drop unknown fields."""

@@ -148,7 +148,9 @@ class Guard(Generic[P]):
     async def _park(self, failed: Sequence[tuple[Record, Reject]]) -> None:
         if not self._stage.parks:
             for record, reject in failed:
-                log.error("passed over", stage=self._stage.name, at=str(record.position), reason=reject.reason)
+                log.error(
+                    "passed over", stage=self._stage.name, at=str(record.position), reason=reject.reason
+                )
             return
         letters = [self._letter(record, reject) for record, reject in failed]
         await self._insist("kafka", lambda: self._producer.send_all(letters))

@@ -42,6 +42,16 @@ signature_failures = Counter(
     ["channel", "account", "reason"],
 )
 connector_up = Gauge("frontdesk_connector_up", "Is the mailbox or bot connected?", ["channel", "account"])
+connector_state = Gauge(
+    "frontdesk_connector_state",
+    "1 for the state that a mailbox's folder or a bot is in.",
+    ["channel", "account", "folder", "state"],
+)
+missing_messages = Gauge(
+    "frontdesk_missing_messages",
+    "Mails on the server that were not taken in, at the last comparison.",
+    ["account", "folder"],
+)
 connector_reconnects = Counter(
     "frontdesk_connector_reconnects",
     "How often it had to connect again, and why.",

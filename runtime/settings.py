@@ -30,6 +30,10 @@ class Mailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     password_file: str | None = None
     port: int = 993
     tls: Literal["tls", "starttls", "none"] = "tls"
+    ca_file: str | None = None
+    """PEM of the authorities that the server's certificate may be from; none: the system's."""
+    auth: Literal["login", "xoauth2"] = "login"
+    """`xoauth2`: the password is an access token. In a `password_file` it is read again at each login."""
     folders: tuple[str, ...] = ("INBOX",)
 
 

@@ -14,8 +14,10 @@ import pytest
 from contracts.channels import Limits
 from ingest.channel import channels
 from ingest.imap import MailService
+from runtime.postgres import Database
 from runtime.settings import Mailbox
-from sinks.postgres.cursor_store import Cursor, Source, lease
+from sinks.postgres.cursor_store import Cursor, CursorStore, Source, lease
+from sinks.postgres.source_store import ListedSource, MailboxLedger, SourceStore
 from tests.support.dovecot import PASSWORD, USER, Dovecot, running
 from tests.support.shop import WORKSPACE, configure, settings
 from tests.support.system import Broker, Dsns
@@ -43,14 +45,16 @@ def reading(broker: Broker, database: Dsns, server: Dovecot, tmp_path: Path) -> 
     """A mail process that reads the server's mailbox, for the length of a block."""
 
     @asynccontextmanager
-    async def start(folders: tuple[str, ...] = ("INBOX",), **changes: Any) -> AsyncIterator[MailService]:
+    async def start(
+        folders: tuple[str, ...] = ("INBOX",), password: str = PASSWORD, **changes: Any
+    ) -> AsyncIterator[MailService]:
         mailbox = Mailbox(
             workspace="shop",
             account="support",
             host="127.0.0.1",
             port=server.port,
             user=USER,
-            password=PASSWORD,
+            password=password,
             tls="none",
             folders=folders,
         )
@@ -73,9 +77,6 @@ def mail(number: int, sender: str = "ann@example.com") -> bytes:
 
 
 async def cursor(database: Dsns, folder: str = "INBOX") -> Cursor:
-    from runtime.postgres import Database
-    from sinks.postgres.cursor_store import CursorStore
-
     async with Database(database.app, max_size=1) as connection:
         return await CursorStore(connection).read(Source(WORKSPACE, "email", "support", folder))
 
@@ -207,3 +208,56 @@ async def test_one_reader_at_a_time_and_another_takes_over(
         # The lease ends with its session.
         await held._connection.close()
         assert len(await since.at_least(1)) == 1
+
+
+async def listed(database: Dsns, wanted: Callable[[ListedSource], bool]) -> ListedSource:
+    """The folder as `frontdesk channels` shows it, once it is as wanted."""
+    async with asyncio.timeout(30), Database(database.app, max_size=1) as opened:
+        while True:
+            for source in await SourceStore(opened).listed(WORKSPACE):
+                if source.folder == "INBOX" and wanted(source):
+                    return source
+            await asyncio.sleep(0.05)
+
+
+async def test_a_folder_is_complete_when_every_mail_is_here(
+    reading: Start, server: Dovecot, since: Since, database: Dsns
+) -> None:
+    for number in range(3):
+        server.deliver(mail(number))
+    async with reading():
+        source = await listed(database, lambda source: source.missing == 0)
+    assert source.state == "connected"
+    assert source.complete_at is not None
+    assert source.complete_at >= source.since
+
+
+async def test_a_mail_that_was_passed_over_is_found_and_taken(
+    reading: Start, server: Dovecot, since: Since, database: Dsns
+) -> None:
+    """The cursor stands behind it, as a fault of ours or of the server might leave it."""
+    server.deliver(mail(1))
+    async with reading():
+        await reaches(database, 1)
+    async with Database(database.app, max_size=1) as opened, opened.transaction([WORKSPACE]) as connection:
+        await connection.execute("UPDATE mailbox_ledgers SET taken = '{}'")
+    async with reading():
+        first, again = await since.at_least(2)
+    assert first.message_id == again.message_id
+
+
+async def test_a_wrong_password_is_a_state_of_its_own(reading: Start, since: Since, database: Dsns) -> None:
+    async with reading(password="wrong"):
+        source = await listed(database, lambda source: source.state == "bad_credentials")
+    assert source.reason == "imap: login refused"
+
+
+async def test_another_uidvalidity_begins_another_ledger(since: Since, database: Dsns) -> None:
+    folder = Source(WORKSPACE, "email", "support", "Archive")
+    async with Database(database.app, max_size=1) as opened:
+        before, after = MailboxLedger(opened, folder, 1), MailboxLedger(opened, folder, 2)
+        await before.take([1, 2, 3, 7])
+        assert await before.missing([1, 2, 3, 4, 7, 8]) == [4, 8]
+        await after.take([1])
+        assert await after.missing([1, 2]) == [2]
+        assert await before.missing([1]) == [1]

@@ -108,7 +108,9 @@ def test_only_a_token_of_ours_lets_a_stranger_to_a_ticket_in(desk: Desk, kind: s
     """A signed token was made for the address that writes; a bare number is one that anybody can write."""
     first = desk.take(mail("m1", "anna@x.example"))
     desk.facts.by_ref[(first.ticket.workspace, kind, "1042")] = (first.ticket.id,)
-    named = NamedTicket(number=1042, where="subject" if kind == "number" else "address", signed=kind == "token")
+    named = NamedTicket(
+        number=1042, where="subject" if kind == "number" else "address", signed=kind == "token"
+    )
     second = desk.take(mail("m2", sender, tickets=(named,)))
     if kind == "token" or sender == "anna@x.example":
         assert second.ticket.id == first.ticket.id
