@@ -88,7 +88,7 @@ def test_every_event_is_stored_once_and_only_questions_open_tickets(tmp_path: Pa
             )
             == []
         )
-        others = "SELECT count(*) FROM messages WHERE kind NOT IN ('message', 'call', 'echo') AND ticket_id IS NOT NULL"
+        others = "SELECT count(*) FROM messages WHERE kind NOT IN ('message', 'call', 'echo', 'rating') AND ticket_id IS NOT NULL"
         assert chain.scalar(others) == 0
         unasked = (
             "SELECT count(*) FROM tickets t WHERE NOT EXISTS (SELECT FROM messages m WHERE m.workspace = t.workspace "
