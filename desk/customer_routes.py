@@ -14,6 +14,7 @@ from contracts.errors import Refused
 from desk.auth import Viewer
 from desk.customers import CustomerDetail, Customers, MergeResult, Preview, SplitResult
 from desk.middleware import DeskRequest
+from desk.suggestions import SuggestedCustomer
 
 _MAX_REASON = 500
 
@@ -28,6 +29,13 @@ class MergeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class UnmergeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`other`: the customer that is somebody else, by id or by handle."""
+
+    other: str
     reason: Reason
 
 
@@ -96,10 +104,38 @@ async def split_customer(
     return await customers.split(viewer.workspace, viewer.actor, named, data.handle, data.reason)
 
 
+@get(
+    "/customers/{named:str}/suggestions", summary="Who may be the same customer, the likeliest first, and why"
+)
+async def list_suggestions(
+    request: DeskRequest, customers: NamedDependency[Customers], named: FromPath[str]
+) -> list[SuggestedCustomer]:
+    return await customers.suggestions.of(_trusted(request.user).workspace, named)
+
+
+@post("/customers/{named:str}/reject", status_code=204, summary="Say that two customers are not one")
+async def reject_suggestion(
+    request: DeskRequest,
+    customers: NamedDependency[Customers],
+    named: FromPath[str],
+    data: JSONBody[Rejection],
+) -> None:
+    viewer = _trusted(request.user)
+    await customers.suggestions.reject(viewer.workspace, viewer.actor, named, data.other, data.reason)
+
+
 def _trusted(viewer: Viewer) -> Viewer:
     if viewer.role == "agent":
         raise Refused("forbidden", "merging customers takes a lead or an admin", status=403)
     return viewer
 
 
-ROUTES = (read_customer, preview_merge, merge_customer, unmerge_customer, split_customer)
+ROUTES = (
+    read_customer,
+    preview_merge,
+    merge_customer,
+    unmerge_customer,
+    split_customer,
+    list_suggestions,
+    reject_suggestion,
+)

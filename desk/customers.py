@@ -14,7 +14,8 @@ import msgspec
 
 from contracts import ids
 from contracts.errors import Refused
-from identity.canonical import canonical
+from desk.customer_names import find, group, handle, locked, pair, stated
+from desk.suggestions import Suggestions
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import customer_reads, identity_merges
@@ -88,15 +89,16 @@ class Customers:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self.suggestions = Suggestions(database, clock)
 
     async def detail(
         self, workspace: UUID, named: str, visible: Sequence[str] | None = None
     ) -> CustomerDetail:
         """The customer, after merges. `visible`: departments whose tickets are shown; None: all."""
         async with self._database.transaction([workspace]) as connection:
-            found = await _found(connection, workspace, named)
+            found = await find(connection, workspace, named)
             root = await customer_reads.find(connection, workspace, found.root) or found
-            members = (await _group(connection, workspace, root.id)).members
+            members = (await group(connection, workspace, root.id)).members
             return CustomerDetail(
                 id=root.id,
                 named=found.id,
@@ -112,7 +114,7 @@ class Customers:
     async def preview(self, workspace: UUID, source: str, target: str) -> Preview:
         """What merging the first into the second would do. Raises `Refused` as `merge` does."""
         async with self._database.transaction([workspace]) as connection:
-            return await _preview(connection, workspace, await _pair(connection, workspace, source, target))
+            return await _preview(connection, workspace, await pair(connection, workspace, source, target))
 
     async def merge(self, workspace: UUID, actor: str, source: str, target: str, reason: str) -> MergeResult:
         """Merges the first customer into the second. With two different logins it waits until another person asks for the
@@ -121,13 +123,11 @@ class Customers:
         Raises `Refused`: 404 nobody has that name, 409 both are one already or this actor has asked before, 422 without a
         reason.
         """
-        reason, now = _stated(reason), self._clock.now()
+        reason, now = stated(reason), self._clock.now()
         async with self._database.transaction([workspace]) as connection:
-            pair = await _pair(connection, workspace, source, target)
-            await identity_merges.lock(connection, [(workspace, one.root) for one in pair])
-            # Asked again under the lock: somebody else may have merged one of them meanwhile.
-            pair = await _pair(connection, workspace, source, target)
-            preview = await _preview(connection, workspace, pair)
+            await locked(connection, workspace, source, target)
+            both = await pair(connection, workspace, source, target)
+            preview = await _preview(connection, workspace, both)
             one, other = preview.source.id, preview.target.id
             if preview.second_person:
                 if preview.requested_by == actor:
@@ -144,29 +144,25 @@ class Customers:
     async def unmerge(self, workspace: UUID, actor: str, customer: str, reason: str) -> CustomerDetail:
         """Takes the merge of this customer into another back, whoever made it: what it had is its own again. Not merged
         again but by people. Raises `Refused` with 409 for one that is not merged."""
-        reason = _stated(reason)
+        reason = stated(reason)
         async with self._database.transaction([workspace]) as connection:
-            found = await _found(connection, workspace, customer)
-            await identity_merges.lock(connection, [(workspace, found.root)])
+            (found,) = await locked(connection, workspace, customer)
             event = await self._event(connection, workspace, "unmerged", found.id, actor, reason)
             if await identity_merges.unmerge(connection, event) is None:
                 raise Refused("not_merged", "this customer is not merged into another", status=409)
         return await self.detail(workspace, str(found.id))
 
-    async def split(
-        self, workspace: UUID, actor: str, customer: str, handle: str, reason: str
-    ) -> SplitResult:
+    async def split(self, workspace: UUID, actor: str, customer: str, shown: str, reason: str) -> SplitResult:
         """Gives one verified handle of the customer to a new one. Messages that show it go there from now on; tickets stay.
         Raises `Refused` with 404 when the customer has not verified it."""
-        reason = _stated(reason)
-        kind, value = _handle(handle)
+        reason = stated(reason)
+        kind, value = handle(shown)
         async with self._database.transaction([workspace]) as connection:
-            found = await _found(connection, workspace, customer)
-            await identity_merges.lock(connection, [(workspace, found.root)])
-            members = (await _group(connection, workspace, found.root)).members
+            (found,) = await locked(connection, workspace, customer)
+            members = (await group(connection, workspace, found.root)).members
             link = await customer_reads.link(connection, workspace, members, kind, value)
             if link is None:
-                raise Refused("unknown_handle", f"the customer has not verified {handle}", status=404)
+                raise Refused("unknown_handle", f"the customer has not verified {shown}", status=404)
             generation = await customer_reads.lost(connection, workspace, kind, value) + 1
             new = ids.customer_id(workspace, True, kind, value, generation)
             revoked = await self._event(connection, workspace, "revoked", link.customer, actor, reason)
@@ -191,47 +187,10 @@ class Customers:
         return EventRow(workspace, event, action, customer, None, None, None, now, actor=actor, reason=reason)
 
 
-async def _found(connection: Connection, workspace: UUID, named: str) -> StoredCustomer:
-    customer: UUID | None
-    try:
-        customer = UUID(named)
-    except ValueError:
-        customer = await customer_reads.holder(connection, workspace, *_handle(named))
-    found = await customer_reads.find(connection, workspace, customer) if customer else None
-    if found is None:
-        raise Refused("unknown_customer", f"{named}: no customer of this id or handle", status=404)
-    return found
-
-
-def _handle(named: str) -> tuple[str, str]:
-    kind, colon, value = named.partition(":")
-    spelled = canonical(kind, value) if colon else None
-    if spelled is None:
-        raise Refused("unknown_handle", f"{named}: neither an id nor a handle as KIND:VALUE", status=404)
-    return kind, spelled
-
-
-async def _pair(
-    connection: Connection, workspace: UUID, source: str, target: str
-) -> tuple[StoredCustomer, StoredCustomer]:
-    """Both as they are named. Raises `Refused` when they are one."""
-    one, other = await _found(connection, workspace, source), await _found(connection, workspace, target)
-    if one.id == other.id:
-        raise Refused("self_merge", "a customer cannot be merged into itself", status=409)
-    if one.root == other.root:
-        raise Refused("merged_already", "the two are one customer already", status=409)
-    return one, other
-
-
-async def _group(connection: Connection, workspace: UUID, root: UUID) -> Group:
-    (found,), _ = await identity_merges.groups(connection, [(workspace, root)])
-    return found
-
-
 async def _preview(
-    connection: Connection, workspace: UUID, pair: tuple[StoredCustomer, StoredCustomer]
+    connection: Connection, workspace: UUID, both: tuple[StoredCustomer, StoredCustomer]
 ) -> Preview:
-    roots = [one.root for one in pair]
+    roots = [one.root for one in both]
     groups, separations = await identity_merges.groups(connection, [(workspace, root) for root in roots])
     one, other = (next(group for group in groups if group.root == root) for root in roots)
     conflicts = _conflicts(one, other)
@@ -245,20 +204,20 @@ async def _preview(
     )
 
 
-async def _side(connection: Connection, workspace: UUID, group: Group) -> Side:
-    root = await customer_reads.find(connection, workspace, group.root)
+async def _side(connection: Connection, workspace: UUID, one: Group) -> Side:
+    root = await customer_reads.find(connection, workspace, one.root)
     return Side(
-        id=group.root,
+        id=one.root,
         name=root.name if root else None,
-        handles=await customer_reads.handles(connection, workspace, group.members),
-        tickets=await customer_reads.ticket_count(connection, workspace, group.members),
+        handles=await customer_reads.handles(connection, workspace, one.members),
+        tickets=await customer_reads.ticket_count(connection, workspace, one.members),
     )
 
 
 def _conflicts(one: Group, other: Group) -> list[Conflict]:
-    def values(group: Group) -> dict[str, list[str]]:
+    def values(side: Group) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        for _, kind, value in sorted(group.proven):
+        for _, kind, value in sorted(side.proven):
             found.setdefault(kind, []).append(value)
         return found
 
@@ -268,9 +227,3 @@ def _conflicts(one: Group, other: Group) -> list[Conflict]:
         for kind in sorted(source.keys() & target.keys())
         if source[kind] != target[kind]
     ]
-
-
-def _stated(reason: str) -> str:
-    if not reason.strip():
-        raise Refused("reason_required", "say why", status=422, field="reason")
-    return reason.strip()

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from contracts import ids
-from contracts.errors import Refused
+from desk.customer_names import stated
 from runtime.clock import Clock
 from runtime.postgres import Database
 from sinks.postgres import identity_merges, identity_store, identity_withdrawal
@@ -36,9 +36,7 @@ async def withdraw(
 
     Raises `Refused` without a reason.
     """
-    if not reason.strip():
-        raise Refused("reason_required", "say why", status=422, field="reason")
-    cause, now = uuid4(), clock.now()
+    why, cause, now = stated(reason), uuid4(), clock.now()
 
     def event(action: str, customer: UUID, kind: str | None = None, value: str | None = None) -> EventRow:
         name = ids.identity_event_id(cause, action, kind or "customer", value or str(customer))
@@ -46,7 +44,7 @@ async def withdraw(
             *(workspace, name, action, customer, kind, value, None, now),
             evidence=evidence,
             actor=actor,
-            reason=reason.strip(),
+            reason=why,
         )
 
     async with database.transaction([workspace]) as connection:

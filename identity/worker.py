@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from contracts.base import encode
+from contracts.errors import Transient
 from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
@@ -19,12 +20,13 @@ from identity.facts import Facts, Holder, Person
 from identity.history import link_events, merge_events
 from identity.moves import resolve
 from identity.shared import Shown, own_handles
+from identity.traits import traits
 from runtime import metrics
 from runtime.failpoints import failpoint
 from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Connection, Database
 from runtime.stage import Batch, Delivery, Done, Outcome, Stage
-from sinks.postgres import identity_merges, identity_store
+from sinks.postgres import identity_merges, identity_store, suggestion_store
 from sinks.postgres.config_store import WorkspaceCache
 from sinks.postgres.identity_rows import CustomerRow, HolderRow
 
@@ -67,6 +69,7 @@ class Identity(Stage[InboundMessage]):
                 [row for plan in plans for row in link_events(plan)],
             )
             await identity_merges.merge(connection, [row for plan in plans for row in merge_events(plan)])
+            await suggestion_store.add(connection, [row for plan in plans for row in traits(plan)])
         failpoint("identity.after_commit")
         await self._producer.send_all([_outgoing(d, plan) for d, plan in zip(batch, plans, strict=True)])
         failpoint("identity.after_produce")
@@ -99,6 +102,12 @@ async def _facts(connection: Connection, seen: Sequence[Sequence[Observation]]) 
     if roots:
         await identity_merges.lock(connection, roots)
         rows = await identity_store.holders(connection, keys)
+        if any(
+            (row.key[0], row.customer) not in roots
+            for row in rows
+            if row.key in several and row.state in _PROVEN
+        ):
+            raise Transient("identity: a customer was merged meanwhile")
         groups, facts.separations = await identity_merges.groups(connection, roots)
         for group in groups:
             facts.people[group.root] = Person(dict(group.proven), list(group.merged_at), set(group.members))

@@ -18,7 +18,9 @@ from identity.audit import differences
 from runtime.clock import Clock
 from runtime.postgres import Database
 
-app = typer.Typer(help="Customers: show, merge, unmerge, split, revoke, check.", no_args_is_help=True)
+app = typer.Typer(
+    help="Customers: show, merge, unmerge, split, suggestions, reject, revoke, check.", no_args_is_help=True
+)
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
@@ -68,6 +70,34 @@ def split(
     """Gives one verified handle of a customer to a new one."""
     by = _actor(actor)
     _write(_with(lambda customers, workspace: customers.split(workspace, by, named, handle, reason)), json)
+
+
+@app.command()
+def suggestions(named: Named, json: Json = False) -> None:
+    """Who may be the same customer, the likeliest first, and what speaks for it. Names alone never do."""
+    found = _with(lambda customers, workspace: customers.suggestions.of(workspace, named))
+    if json:
+        for one in found:
+            console.write_json(msgspec.to_builtins(one))
+        return
+    rows = (
+        (one.customer, one.name, one.score, ", ".join(e.signal for e in one.evidence), one.vetoed)
+        for one in found
+    )
+    console.write_table(("customer", "name", "score", "evidence", "vetoed"), rows)
+
+
+@app.command()
+def reject(
+    named: Named,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="who is somebody else, likewise")],
+    reason: Reason = "",
+    actor: Actor = None,
+) -> None:
+    """Says that two customers are not one: never suggested again, nor merged but by people."""
+    by = _actor(actor)
+    _with(lambda customers, workspace: customers.suggestions.reject(workspace, by, named, other, reason))
+    console.output.print("rejected")
 
 
 @app.command()
