@@ -12,9 +12,9 @@ from contracts.ticket import Ticket
 from desk.auth import Viewer
 from desk.tickets import may_hold, not_found
 from runtime.clock import Clock
-from runtime.postgres import Database
+from runtime.postgres import Connection, Database
 from sinks.postgres.answer_store import add_answer, chat_answer, chat_of, show_answer
-from sinks.postgres.chat_store import CHANNEL
+from sinks.postgres.chat_store import CHANNEL, ChatKey, Told, tell
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import change_ticket
 from sinks.postgres.ticket_reads import one_ticket
@@ -45,13 +45,8 @@ class Answers:
         """
         text, now = _checked(text), self._clock.now()
         async with self._database.transaction([viewer.workspace]) as connection:
-            found = await one_ticket(connection, viewer.workspace, viewer.visible, named)
-            if found is None:
-                raise not_found()
+            found, chat = await _chat(connection, viewer, named)
             ticket = found.ticket.id
-            chat = await chat_of(connection, viewer.workspace, ticket)
-            if chat is None:
-                raise Refused("no_chat", "this ticket has no chat to answer in", status=409)
             identity = answer_id(viewer.workspace, ticket, key)
             answer = chat_answer(identity, chat, viewer.name, text, now)
             if not await add_answer(connection, chat, ticket, viewer.agent, answer):
@@ -83,6 +78,23 @@ class Answers:
             )
             await show_answer(connection, chat, viewer.agent, answer)
         return Answered(stored, identity)
+
+    async def typing(self, viewer: Viewer, named: str) -> None:
+        """Shows in the open tabs of the ticket's chat that somebody is writing. Nothing is stored. Raises `Refused` as `send`
+        does."""
+        async with self._database.transaction([viewer.workspace]) as connection:
+            _, chat = await _chat(connection, viewer, named)
+            await tell(connection, [chat], Told.TYPING)
+
+
+async def _chat(connection: Connection, viewer: Viewer, named: str) -> tuple[StoredTicket, ChatKey]:
+    found = await one_ticket(connection, viewer.workspace, viewer.visible, named)
+    if found is None:
+        raise not_found()
+    chat = await chat_of(connection, viewer.workspace, found.ticket.id)
+    if chat is None:
+        raise Refused("no_chat", "this ticket has no chat to answer in", status=409)
+    return found, chat
 
 
 def _checked(text: str) -> str:

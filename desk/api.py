@@ -163,6 +163,11 @@ async def answer_ticket(
     return Response(body, headers={"ETag": _etag(sent.stored.version)})
 
 
+@post("/tickets/{number:str}/typing", status_code=204, summary="Show the customer that somebody is writing")
+async def show_typing(request: DeskRequest, answers: NamedDependency[Answers], number: FromPath[str]) -> None:
+    await answers.typing(request.user, number)
+
+
 @get("/departments/counts", summary="Tickets per department and status")
 async def count_tickets(request: DeskRequest, tickets: NamedDependency[Tickets]) -> list[DepartmentCounts]:
     return await tickets.counts(request.user)
@@ -185,6 +190,7 @@ def create_app(
             assign_ticket,
             set_status,
             answer_ticket,
+            show_typing,
             count_tickets,
             read_me,
             *CUSTOMER_ROUTES,

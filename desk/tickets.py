@@ -15,6 +15,7 @@ from desk.conversation import MessageView, fold, with_answers
 from runtime.clock import Clock
 from runtime.postgres import Database
 from sinks.postgres.answer_store import answers_of
+from sinks.postgres.chat_sessions import end_of_ticket
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import change_ticket, pull_next, pulled_by, unsolved_of
 from sinks.postgres.ticket_reads import AuditEntry, Decision, Page, TicketFilter, TicketReads, one_ticket
@@ -167,7 +168,8 @@ class Tickets:
             found = await one_ticket(connection, viewer.workspace, viewer.visible, named)
             if found is None:
                 raise not_found()
-            return await change_ticket(
+            now = self._clock.now()
+            changed = await change_ticket(
                 connection,
                 viewer.workspace,
                 found.ticket.id,
@@ -176,8 +178,11 @@ class Tickets:
                 change,
                 visibly,
                 detail,
-                self._clock.now(),
+                now,
             )
+            if changed.ticket.status == "solved":
+                await end_of_ticket(connection, viewer.workspace, changed.ticket.id, now)
+            return changed
 
 
 def may_hold(config: Workspace, agent: str, department: str) -> bool:

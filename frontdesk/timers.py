@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from ingest.chat_sessions import ChatSessions
+from ingest.intake import Intake
 from ingest.spool import pending
 from runtime.clock import Clock
 from runtime.hosts import host
@@ -12,6 +14,7 @@ from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.process import Service
 from runtime.settings import Settings
+from sinks.archive import Archive
 from sinks.audit import Sealer
 from sinks.deadletters import Feeder
 from sinks.gauges import Gauges
@@ -20,14 +23,17 @@ from sinks.verify import Verifier
 
 
 def services(settings: Settings) -> Sequence[Service]:
-    """Verifier, audit sealer, dead-letter feeder, gauges: all with the role that sees every workspace."""
+    """Verifier, audit sealer, dead-letter feeder, gauges, the sessions of chats: all with the role that sees every workspace."""
     clock = Clock(settings.clock)
     database = Database(settings.postgres_system)
     producer = Producer(settings.kafka)
     feeder = host(Feeder(database), settings, producer, PostgresIncidents(database, clock), clock)
+    chats = Producer(settings.kafka)
+    intake = Intake(chats, Archive(settings.archive), None, clock)
     return [
         feeder,
         Verifier(settings, database, partial(pending, settings.spool)),
         Sealer(settings, database, clock),
         Gauges(database, clock),
+        ChatSessions(Database(settings.postgres_system, max_size=1), intake, chats, clock),
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contracts.base import encode
 from contracts.errors import Refused
@@ -12,20 +13,24 @@ from contracts.workspace import Account, Workspace
 from ingest import chat_token
 from ingest.accounts import Accounts
 from ingest.channel import Channel, Raw, channels
-from ingest.channels.chat import Envelope, Said, SignedIn
-from ingest.chat_frames import Hello, Message, Resume
+from ingest.channels.chat import Envelope, Rated, Said, SignedIn
+from ingest.chat_frames import Hello, Message, Rate, Resume
+from ingest.chat_hours import ChatHours, Hours
 from ingest.chat_token import Visitor
-from ingest.form_guard import Buckets, Rate
+from ingest.form_guard import Buckets
+from ingest.form_guard import Rate as Speed
 from ingest.hooks import Hooks
 from ingest.intake import Receipt
 from runtime import trace
 from runtime.clock import Clock
 from runtime.kept_key import kept_key
+from runtime.postgres import Database
 from runtime.settings import Settings
+from sinks.postgres import chat_sessions, chat_store
 from sinks.postgres.chat_store import ChatKey
 
 _KEY_FILE = "chat.key"
-_MESSAGES = Rate(burst=10, refill=1)
+_MESSAGES = Speed(burst=10, refill=1)
 
 Accept = Callable[[Channel, Raw], Awaitable[Receipt]]
 
@@ -56,13 +61,17 @@ class ChatDoor:
     """Visitor tokens are signed with the widget's first secret in FRONTDESK_HOOKS, which all gateways share; without one, with
     a key that this machine makes and keeps in `data/chat.key`."""
 
-    def __init__(self, settings: Settings, accounts: Accounts, accept: Accept, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, accounts: Accounts, accept: Accept, database: Database, clock: Clock
+    ) -> None:
         self._hooks = Hooks(settings)
         self._key_file = settings.data / _KEY_FILE
         self._accounts = accounts
         self._accept = accept
         self._clock = clock
+        self._database = database
         self._buckets = Buckets()
+        self._hours: dict[str, tuple[Workspace, ChatHours]] = {}
 
     def widget(self, named: str, origin: str, own: str) -> Widget:
         """The widget of this name, for a page of this origin. `own`: the origin that we are called by.
@@ -86,9 +95,17 @@ class ChatDoor:
         """For the browser to keep."""
         return chat_token.mint(guest.visitor, self._keys(guest.widget)[0])
 
-    async def say(self, guest: Guest, message: Message) -> Receipt:
+    def hours(self, guest: Guest, picked: str | None) -> Hours:
+        """Whether somebody is there for a message to this department."""
+        return self._hours_of(guest.widget.workspace).at(guest.widget.account, picked, self._clock.now())
+
+    def departments(self, guest: Guest) -> list[dict[str, Any]]:
+        """Those that may be picked, and whether they are there."""
+        return self._hours_of(guest.widget.workspace).departments(self._clock.now())
+
+    async def say(self, guest: Guest, message: Message, hours: Hours) -> Receipt:
         """Takes a message in. Raises `Refused` for a visitor who writes too fast, `Transient` when nothing can be stored."""
-        if not self._buckets.take(" ".join(map(str, guest.chat)), _MESSAGES, self._clock.now().timestamp()):
+        if not self._buckets.take(" ".join(map(str, guest.chat)), _MESSAGES, time.monotonic()):
             raise Refused("rate_limited", "wait a moment", status=429)
         said = Said(
             visitor=guest.visitor.id,
@@ -101,8 +118,41 @@ class ChatDoor:
             email=message.email,
             page=guest.page,
             locale=guest.locale,
+            after_hours=not hours.online,
         )
         return await self._take(guest.widget, said)
+
+    async def read(self, guest: Guest, seq: int) -> None:
+        """The visitor has seen the lines up to this number."""
+        await chat_store.mark_read(self._database, guest.chat, seq)
+
+    async def end(self, guest: Guest) -> None:
+        """The visitor closes the chat. All tabs are told; where none is open, nothing happens."""
+        await chat_sessions.end(self._database, guest.chat, self._clock.now())
+
+    async def rate(self, guest: Guest, rating: Rate) -> None:
+        """What the visitor thinks of the last session: counted once. Raises `Refused` when there was none."""
+        session = await chat_sessions.last(self._database, guest.chat)
+        if session is None:
+            raise Refused("no_session", "there was no chat to rate", status=409, field="t")
+        rated = Rated(
+            visitor=guest.visitor.id,
+            epoch=guest.visitor.epoch,
+            user=guest.user,
+            opening=session.opening,
+            score=rating.score,
+            comment=rating.comment,
+            ticket=session.ticket,
+            agent=session.agent,
+        )
+        await self._take(guest.widget, rated)
+
+    def _hours_of(self, workspace: Workspace) -> ChatHours:
+        """Made anew when the configuration is."""
+        known = self._hours.get(workspace.slug)
+        if known is None or known[0] is not workspace:
+            known = self._hours[workspace.slug] = (workspace, ChatHours(workspace))
+        return known[1]
 
     async def _take(self, widget: Widget, event: Envelope) -> Receipt:
         workspace, account = widget

@@ -16,7 +16,7 @@ import msgspec
 
 from contracts.errors import Transient
 from contracts.ids import receipt
-from sinks.postgres.chat_store import ChatKey, ChatStore, Line, changed
+from sinks.postgres.chat_store import ChatKey, ChatStore, Line, Told, changed
 
 _QUEUED = 500
 _LINES = 200
@@ -102,13 +102,17 @@ class Hub:
     async def _listen(self) -> None:
         while True:
             with contextlib.suppress(Transient):
-                async for chat in changed(self._dsn):
-                    if chat is None:
-                        # Whatever happened while nobody listened.
-                        self._look_at(self._tabs)
-                    elif chat in self._tabs:
-                        self._look_at([chat])
+                async for change in changed(self._dsn):
+                    # At the beginning: whatever happened while nobody listened.
+                    self._heard(*change) if change else self._look_at(self._tabs)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    def _heard(self, chat: ChatKey, what: Told) -> None:
+        if what is Told.LINES and chat in self._tabs:
+            self._look_at([chat])
+            return
+        for tab in self.tabs(chat):
+            tab.offer({"t": "ended"} if what is Told.ENDED else {"t": "typing", "from": "agent"})
 
     async def _push(self) -> None:
         while True:

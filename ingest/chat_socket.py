@@ -13,7 +13,7 @@ from contracts.errors import Refused, Transient
 from contracts.ids import receipt
 from ingest import chat_frames
 from ingest.chat import ChatDoor, Guest, Widget
-from ingest.chat_frames import Hello, Message, Ping, Resume
+from ingest.chat_frames import End, Hello, Message, Ping, Rate, Read, Resume
 from ingest.chat_hub import AGAIN_LATER, Close, Hub, Tab, encode
 from ingest.form_guard import Buckets
 from ingest.form_guard import Rate as Speed
@@ -111,6 +111,8 @@ class _Talk:
             "visitor": guest.visitor.id,
             "token": self._door.token(guest),
             "conversation": guest.visitor.conversation,
+            "departments": self._door.departments(guest),
+            **self._door.hours(guest, None).told,
         }
 
     async def _hear(self, tab: Tab, guest: Guest) -> None:
@@ -145,8 +147,17 @@ class _Talk:
             frame = chat_frames.read(data)
             match frame:
                 case Message():
-                    taken = await self._door.say(guest, frame)
-                    tab.offer({"t": "ack", "cid": frame.cid, "id": receipt(taken.message_ids[0])})
+                    hours = self._door.hours(guest, frame.department)
+                    taken = await self._door.say(guest, frame, hours)
+                    ack = {"t": "ack", "cid": frame.cid, "id": receipt(taken.message_ids[0])}
+                    tab.offer(ack | hours.told)
+                case Read():
+                    await self._door.read(guest, frame.seq)
+                case End():
+                    await self._door.end(guest)
+                case Rate():
+                    await self._door.rate(guest, frame)
+                    tab.offer({"t": "rated"})
                 case Ping():
                     tab.offer({"t": "pong"})
                 case Hello() | Resume():

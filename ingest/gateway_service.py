@@ -39,7 +39,7 @@ class GatewayService:
         self._accounts = Accounts(settings, WorkspaceCache(ConfigStore(self._database), clock))
         self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)
         self._hub = Hub(ChatStore(self._database), settings.postgres)
-        chat = ChatDoor(settings, self._accounts, self._gateway.accept, clock)
+        chat = ChatDoor(settings, self._accounts, self._gateway.accept, self._database, clock)
         app = create_app(self._gateway, chat, self._hub)
         self._server = HttpServer(app, settings.listen, settings.gateway_port, settings.trusted)
 

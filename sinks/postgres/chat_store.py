@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
@@ -29,6 +30,14 @@ class ChatKey(NamedTuple):
     workspace: UUID
     account: str
     conversation: str
+
+
+class Told(StrEnum):
+    """What a chat's tabs are told: that there are new lines, or something that is none."""
+
+    LINES = "lines"
+    ENDED = "ended"
+    TYPING = "typing"
 
 
 class Line(NamedTuple):
@@ -80,7 +89,14 @@ async def add_lines(connection: Connection, keys: Sequence[ChatKey], messages: S
     names = ("workspaces", "accounts", "conversations", "messages")
     rows = [(*key, message) for key, message in zip(keys, messages, strict=True)]
     await connection.execute(queries("chat")["add_lines"], columns(names, rows))
-    await connection.execute(queries("chat")["announce"], columns(names[:3], keys))
+    await tell(connection, keys, Told.LINES)
+
+
+async def tell(connection: Connection, chats: Sequence[ChatKey], what: Told) -> None:
+    """Tells whoever shows these chats, at the commit. Nobody is told later."""
+    if chats:
+        parameters = columns(("workspaces", "accounts", "conversations"), chats) | {"what": what.value}
+        await connection.execute(queries("chat")["tell"], parameters)
 
 
 class ChatStore:
@@ -102,8 +118,14 @@ class ChatStore:
         ]
 
 
-async def changed(dsn: str) -> AsyncIterator[ChatKey | None]:
-    """The chats that have new lines, from now on, whoever wrote them; None at the beginning, and when it is quiet.
+async def mark_read(database: Database, chat: ChatKey, seq: int) -> None:
+    """The visitor has read up to this line."""
+    async with database.transaction([chat.workspace]) as connection:
+        await connection.execute(queries("chat")["mark_read"], chat._asdict() | {"seq": seq})
+
+
+async def changed(dsn: str) -> AsyncIterator[tuple[ChatKey, Told] | None]:
+    """What happens to chats from now on, whoever did it; None at the beginning, and when it is quiet.
 
     On a session of its own (never through a transaction pooler: what is listened to belongs to it). Raises `Transient`
     when the server goes away: what happened meanwhile must be looked up.
@@ -118,8 +140,8 @@ async def changed(dsn: str) -> AsyncIterator[ChatKey | None]:
                 yield None
                 async for notice in connection.notifies(timeout=_QUIET_SECONDS):
                     with suppress(ValueError):
-                        workspace, account, conversation = notice.payload.split(" ")
-                        yield ChatKey(UUID(workspace), account, conversation)
+                        workspace, account, conversation, what = notice.payload.split(" ")
+                        yield ChatKey(UUID(workspace), account, conversation), Told(what)
                 await connection.execute("SELECT 1")
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Transient(f"postgres: {type(error).__name__}") from error

@@ -36,9 +36,9 @@ ORDER BY workspace, account, conversation, place
 ON CONFLICT (workspace, account, conversation) WHERE ended_at IS NULL
 DO UPDATE SET last_at = greatest(chat_sessions.last_at, excluded.last_at)
 
--- name: announce
+-- name: tell
 -- Wakes the gateways that show these chats, when the transaction commits.
-SELECT pg_notify('chat', concat_ws(' ', workspace, account, conversation))
+SELECT pg_notify('chat', concat_ws(' ', workspace, account, conversation, %(what)s::text))
 FROM (SELECT DISTINCT workspace, account, conversation
       FROM unnest(%(workspaces)s::uuid[], %(accounts)s::text[], %(conversations)s::text[])
            AS g(workspace, account, conversation)) AS woken
@@ -89,3 +89,63 @@ SELECT a.answer_id, a.channel, a.account, a.name, a.text, a.created_at
 FROM answers a
 WHERE a.workspace = %(workspace)s AND a.ticket_id = %(ticket)s
 ORDER BY a.created_at, a.answer_id
+
+-- name: end_session
+-- The visitor closes the chat.
+UPDATE chat_sessions s SET ended_at = %(now)s, ended_by = 'visitor'
+WHERE s.workspace = %(workspace)s AND s.account = %(account)s AND s.conversation = %(conversation)s
+  AND s.ended_at IS NULL
+RETURNING s.workspace, s.account, s.conversation
+
+-- name: end_sessions_of_ticket
+-- Whoever solves a ticket closes its chat.
+UPDATE chat_sessions s SET ended_at = %(now)s, ended_by = 'agent'
+FROM messages m
+WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s AND m.channel = 'chat'
+  AND s.workspace = m.workspace AND s.session_id = m.message_id AND s.ended_at IS NULL
+RETURNING s.workspace, s.account, s.conversation
+
+-- name: end_silent_sessions
+-- In every workspace: those in which nobody has written since a time.
+UPDATE chat_sessions s SET ended_at = %(now)s, ended_by = 'silence'
+FROM (
+    SELECT o.workspace, o.session_id FROM chat_sessions o
+    WHERE o.ended_at IS NULL AND NOT o.settled AND o.last_at < %(before)s
+    ORDER BY o.workspace, o.session_id LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS silent
+WHERE s.workspace = silent.workspace AND s.session_id = silent.session_id
+RETURNING s.workspace, s.account, s.conversation
+
+-- name: untold_sessions
+-- In every workspace: sessions of which something has happened that is not on the topic yet.
+SELECT s.workspace, s.session_id, s.account, s.conversation, s.opening, m.payload->>'store' AS store, s.started_at,
+       s.picked_up_at, s.agent, s.ended_at, s.ended_by, s.told
+FROM chat_sessions s
+JOIN messages m ON m.workspace = s.workspace AND m.message_id = s.session_id
+WHERE NOT s.settled
+  AND (s.told = '{}' OR s.ended_at IS NOT NULL OR (s.picked_up_at IS NOT NULL AND NOT 'picked_up' = ANY(s.told)))
+ORDER BY s.workspace, s.session_id
+LIMIT %(limit)s
+
+-- name: mark_told
+-- What is on the topic now.
+UPDATE chat_sessions s SET told = string_to_array(said.told, ','), settled = said.settled
+FROM unnest(%(workspaces)s::uuid[], %(sessions)s::uuid[], %(told)s::text[], %(settled)s::boolean[])
+     AS said(workspace, session_id, told, settled)
+WHERE s.workspace = said.workspace AND s.session_id = said.session_id
+
+-- name: last_session
+-- The newest session of a chat, its ticket and who took it up.
+SELECT s.opening, t.number, s.agent
+FROM chat_sessions s
+JOIN messages m ON m.workspace = s.workspace AND m.message_id = s.session_id
+LEFT JOIN tickets t ON t.workspace = m.workspace AND t.ticket_id = m.ticket_id
+WHERE s.workspace = %(workspace)s AND s.account = %(account)s AND s.conversation = %(conversation)s
+ORDER BY s.started_at DESC
+LIMIT 1
+
+-- name: mark_read
+-- The visitor says to have read this far. Never back, and never past the last line.
+UPDATE chats c SET read_seq = greatest(c.read_seq, least(%(seq)s::bigint, c.last_seq))
+WHERE c.workspace = %(workspace)s AND c.account = %(account)s AND c.conversation = %(conversation)s
