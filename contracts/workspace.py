@@ -150,10 +150,13 @@ class Account(Node, frozen=True, kw_only=True):
     sender_verified: bool = False
     """SMS: the carriers vouch for the sender's number. Off: anybody may have forged it."""
     origins: tuple[str, ...] = ()
-    """Form: web origins that may post from a page (CORS). Empty: same origin only."""
+    """Form and chat: web origins of the pages that may hold it. Empty: same origin only."""
     direct_per_minute: int = 60
     """Form: how many submissions a minute may come to it without our page or script, from programs and from bots. What is
     over it is held for a person to look at."""
+    signatures: Literal["off", "report", "enforce"] = "enforce"
+    """Chat: what a wrong signature of a signed-in visitor means. `enforce`: refused; `report`: counted, and the visitor is
+    anonymous; `off`: nobody is signed in. An unsigned name or id is never believed."""
     region: str | None = None
     """ISO 3166 country for telephone numbers without a country code."""
     claimed: Literal["attach", "separate"] = "attach"

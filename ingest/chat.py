@@ -10,18 +10,18 @@ from contracts.base import encode
 from contracts.errors import Refused
 from contracts.ids import workspace_id
 from contracts.workspace import Account, Workspace
-from ingest import chat_token
+from ingest import chat_token, chat_users
 from ingest.accounts import Accounts
 from ingest.channel import Channel, Raw, channels
 from ingest.channels.chat import Envelope, Rated, Said, SignedIn
-from ingest.chat_frames import Hello, Message, Rate, Resume
+from ingest.chat_frames import Hello, Message, Rate, Resume, User
 from ingest.chat_hours import ChatHours, Hours
 from ingest.chat_token import Visitor
 from ingest.form_guard import Buckets
 from ingest.form_guard import Rate as Speed
 from ingest.hooks import Hooks
 from ingest.intake import Receipt
-from runtime import trace
+from runtime import metrics, trace
 from runtime.clock import Clock
 from runtime.kept_key import kept_key
 from runtime.postgres import Database
@@ -84,12 +84,26 @@ class ChatDoor:
         return Widget(*found)
 
     def guest(self, widget: Widget, hello: Hello | Resume) -> Guest:
-        """Who says this."""
+        """Who says this. Raises `Refused` (401) when the shop's signature is wrong, unless the account only reports that."""
         workspace, account = widget
         keys = self._keys(widget)
         before = chat_token.opened(hello.token, keys, workspace.slug, account.id) if hello.token else None
-        visitor = chat_token.arrived(before, workspace.slug, account.id, None)
-        return Guest(widget, visitor, None, hello.page, hello.locale)
+        user = self._signed_in(widget, hello.user)
+        visitor = chat_token.arrived(before, workspace.slug, account.id, user.id if user else None)
+        return Guest(widget, visitor, user, hello.page, hello.locale)
+
+    def _signed_in(self, widget: Widget, user: User | None) -> SignedIn | None:
+        workspace, account = widget
+        if account.signatures == "off":
+            return None
+        secrets = self._hooks.of(workspace.slug, "chat", account.id).secrets
+        try:
+            return chat_users.signed_in(user, secrets, workspace.slug, account.id, self._clock.now())
+        except Refused as error:
+            metrics.signature_failures.labels("chat", account.id, error.field or error.reason).inc()
+            if account.signatures == "report":
+                return None
+            raise
 
     def token(self, guest: Guest) -> str:
         """For the browser to keep."""
@@ -171,4 +185,4 @@ class ChatDoor:
     def _keys(self, widget: Widget) -> tuple[str, ...]:
         workspace, account = widget
         secrets = self._hooks.of(workspace.slug, "chat", account.id).secrets
-        return tuple(secret for secret in secrets if secret) or (kept_key(self._key_file),)
+        return chat_users.symmetric(secrets) or (kept_key(self._key_file),)
