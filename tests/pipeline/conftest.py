@@ -10,8 +10,12 @@ import pytest
 
 from runtime.kafka import ensure_topics
 from tests.support.door import BOT, CONFIG, HOOKS, PUBLIC, Door, running
+from tests.support.dovecot import Dovecot
+from tests.support.dovecot import running as dovecot_running
+from tests.support.mailbox import Reading
 from tests.support.shop import configure, settings
 from tests.support.system import Broker, Dsns, Server, fresh_database, migrated_template
+from tests.support.topics import Since
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +44,23 @@ async def door(broker: Broker, database: Dsns, tmp_path: Path) -> AsyncIterator[
     chosen = settings(broker, database, tmp_path, bots=(BOT,), hooks=HOOKS, public_url=PUBLIC)
     async with running(chosen) as opened:
         yield opened
+
+
+@pytest.fixture
+def server() -> Iterator[Dovecot]:
+    """An IMAP server with empty mailboxes."""
+    with dovecot_running() as dovecot:
+        yield dovecot
+
+
+@pytest.fixture
+async def since(broker: Broker, database: Dsns) -> Since:
+    """What comes onto the door's topics from now on, of the configured shop."""
+    await configure(database)
+    return await Since.now(broker.bootstrap)
+
+
+@pytest.fixture
+def reading(broker: Broker, database: Dsns, server: Dovecot, tmp_path: Path) -> Reading:
+    """A mail process that reads the server's mailbox, for the length of a block."""
+    return Reading(broker, database, server.port, tmp_path)

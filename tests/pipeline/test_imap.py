@@ -4,93 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from contracts.channels import Limits
 from ingest.channel import channels
-from ingest.imap import MailService
 from runtime.postgres import Database
-from runtime.settings import Mailbox
-from sinks.postgres.cursor_store import Cursor, CursorStore, Source, lease
+from sinks.postgres.cursor_store import Source, lease
 from sinks.postgres.source_store import ListedSource, MailboxLedger, SourceStore
-from tests.support.dovecot import PASSWORD, USER, Dovecot, running
-from tests.support.shop import WORKSPACE, configure, settings
-from tests.support.system import Broker, Dsns
+from tests.support.dovecot import Dovecot
+from tests.support.mailbox import Reading, cursor, mail, reaches
+from tests.support.shop import WORKSPACE
+from tests.support.system import Dsns
 from tests.support.topics import Since
 
 pytestmark = pytest.mark.skipif(not Dovecot.installed(), reason="dovecot is not installed (make packages)")
 
-Start = Callable[..., Any]
-
-
-@pytest.fixture
-def server() -> Iterator[Dovecot]:
-    with running() as dovecot:
-        yield dovecot
-
-
-@pytest.fixture
-async def since(broker: Broker, database: Dsns) -> Since:
-    await configure(database)
-    return await Since.now(broker.bootstrap)
-
-
-@pytest.fixture
-def reading(broker: Broker, database: Dsns, server: Dovecot, tmp_path: Path) -> Start:
-    """A mail process that reads the server's mailbox, for the length of a block."""
-
-    @asynccontextmanager
-    async def start(
-        folders: tuple[str, ...] = ("INBOX",), password: str = PASSWORD, **changes: Any
-    ) -> AsyncIterator[MailService]:
-        mailbox = Mailbox(
-            workspace="shop",
-            account="support",
-            host="127.0.0.1",
-            port=server.port,
-            user=USER,
-            password=password,
-            tls="none",
-            folders=folders,
-        )
-        # A poll that never comes within a test: what arrives without IDLE would not arrive.
-        changes = {"poll_seconds": 500, "mailboxes": (mailbox,)} | changes
-        service = MailService(settings(broker, database, tmp_path, **changes))
-        task = asyncio.create_task(service.run())
-        try:
-            yield service
-        finally:
-            await service.stop()
-            await asyncio.wait_for(task, 20)
-
-    return start
-
-
-def mail(number: int, sender: str = "ann@example.com") -> bytes:
-    head = f"From: {sender}\r\nTo: support@shop.example\r\nMessage-ID: <{number}@example.com>\r\nSubject: Order {number}\r\n"
-    return f"{head}\r\nWhere is my order {number}?\r\n".encode()
-
-
-async def cursor(database: Dsns, folder: str = "INBOX") -> Cursor:
-    async with Database(database.app, max_size=1) as connection:
-        return await CursorStore(connection).read(Source(WORKSPACE, "email", "support", folder))
-
-
-async def reaches(database: Dsns, position: int) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            if (await cursor(database)).position >= position:
-                return
-            await asyncio.sleep(0.05)
-
 
 async def test_waiting_and_pushed_mails_arrive_once_in_order_and_stay_unseen(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     for number in range(120):
         server.deliver(mail(number))
@@ -108,7 +41,7 @@ async def test_waiting_and_pushed_mails_arrive_once_in_order_and_stay_unseen(
 
 
 async def test_a_restarted_reader_goes_on_behind_its_cursor(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     server.deliver(mail(1))
     async with reading():
@@ -121,7 +54,7 @@ async def test_a_restarted_reader_goes_on_behind_its_cursor(
 
 
 async def test_a_folder_made_anew_is_read_again_and_its_mails_keep_their_ids(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     server.deliver(mail(1))
     server.deliver(mail(2))
@@ -137,7 +70,7 @@ async def test_a_folder_made_anew_is_read_again_and_its_mails_keep_their_ids(
 
 
 async def test_a_server_that_dies_is_connected_to_again(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     async with reading():
         server.deliver(mail(1))
@@ -151,7 +84,7 @@ async def test_a_server_that_dies_is_connected_to_again(
 
 
 async def test_several_folders_are_read_each_with_its_own_cursor(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     server.deliver(mail(1))
     server.deliver(mail(2), folder="Zg&AUI-oszenia")
@@ -163,7 +96,7 @@ async def test_several_folders_are_read_each_with_its_own_cursor(
 
 
 async def test_without_idle_the_poll_finds_new_mail(
-    reading: Start, server: Dovecot, since: Since, database: Dsns, monkeypatch: pytest.MonkeyPatch
+    reading: Reading, server: Dovecot, since: Since, database: Dsns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aioimaplib.aioimaplib.IMAP4.has_capability", lambda *_: False)
     async with reading(poll_seconds=1):
@@ -176,7 +109,7 @@ async def test_without_idle_the_poll_finds_new_mail(
 
 
 async def test_what_cannot_be_read_is_parked_and_does_not_block_the_next_mail(
-    reading: Start, server: Dovecot, since: Since, monkeypatch: pytest.MonkeyPatch
+    reading: Reading, server: Dovecot, since: Since, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels()["email"], "limits", Limits(body=5000), raising=True)
     server.deliver(b"")
@@ -193,7 +126,7 @@ async def test_what_cannot_be_read_is_parked_and_does_not_block_the_next_mail(
 
 
 async def test_one_reader_at_a_time_and_another_takes_over(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     source = Source(WORKSPACE, "email", "support", "INBOX")
     server.deliver(mail(1))
@@ -221,7 +154,7 @@ async def listed(database: Dsns, wanted: Callable[[ListedSource], bool]) -> List
 
 
 async def test_a_folder_is_complete_when_every_mail_is_here(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     for number in range(3):
         server.deliver(mail(number))
@@ -233,7 +166,7 @@ async def test_a_folder_is_complete_when_every_mail_is_here(
 
 
 async def test_a_mail_that_was_passed_over_is_found_and_taken(
-    reading: Start, server: Dovecot, since: Since, database: Dsns
+    reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
     """The cursor stands behind it, as a fault of ours or of the server might leave it."""
     server.deliver(mail(1))
@@ -246,7 +179,7 @@ async def test_a_mail_that_was_passed_over_is_found_and_taken(
     assert first.message_id == again.message_id
 
 
-async def test_a_wrong_password_is_a_state_of_its_own(reading: Start, since: Since, database: Dsns) -> None:
+async def test_a_wrong_password_is_a_state_of_its_own(reading: Reading, since: Since, database: Dsns) -> None:
     async with reading(password="wrong"):
         source = await listed(database, lambda source: source.state == "bad_credentials")
     assert source.reason == "imap: login refused"

@@ -101,6 +101,13 @@ class Dovecot:
         self._own(box / "tmp" / name)
         (box / "tmp" / name).rename(box / "new" / name)
 
+    def delete(self, part: bytes, user: str = USER) -> None:
+        """Removes the mails of INBOX that hold these bytes, as another mail program would."""
+        box = self._maildir("INBOX", user)
+        for path in (*box.glob("cur/*"), *box.glob("new/*")):
+            if part in path.read_bytes():
+                path.unlink()
+
     def renumber(self, folder: str = "INBOX", user: str = USER) -> None:
         """Makes the server deal out new UIDs under another UIDVALIDITY, as a restored mailbox has."""
         self.stop()
