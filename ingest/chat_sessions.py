@@ -6,9 +6,11 @@ Postgres knows what has happened; here it is told, at least once, under ids that
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from contracts.base import encode
 from ingest.channel import Raw, channels
+from ingest.channels.chat import Event as What
 from ingest.channels.chat import Session as Event
 from ingest.intake import Intake
 from runtime.clock import Clock
@@ -66,15 +68,11 @@ class ChatSessions(Periodic):
 def happened(session: Session) -> list[Event]:
     """All events of a session so far, in order. One that ends before anybody has answered was missed."""
     visitor, _, epoch = session.chat.conversation.rpartition(".")
-    found = [("started", session.started_at, None, None)]
+    tell = partial(Event, visitor=visitor, epoch=int(epoch), opening=session.opening)
+    found = [tell(what="started", at=session.started_at)]
     if session.picked_up_at:
-        found.append(("picked_up", session.picked_up_at, session.agent, None))
+        found.append(tell(what="picked_up", at=session.picked_up_at, agent=session.agent))
     if session.ended_at:
-        last = "ended" if session.picked_up_at else "missed"
-        found.append((last, session.ended_at, session.agent, session.ended_by))
-    return [
-        Event(
-            visitor=visitor, epoch=int(epoch), opening=session.opening, what=what, at=at, agent=agent, by=by
-        )
-        for what, at, agent, by in found
-    ]
+        last: What = "ended" if session.picked_up_at else "missed"
+        found.append(tell(what=last, at=session.ended_at, agent=session.agent, by=session.ended_by))
+    return found

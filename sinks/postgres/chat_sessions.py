@@ -26,7 +26,7 @@ class Session(NamedTuple):
     agent: str | None
     ended_at: datetime | None
     ended_by: str | None
-    told: tuple[str, ...]
+    told: Sequence[str]
 
 
 class LastSession(NamedTuple):
@@ -59,10 +59,7 @@ async def end_silent(database: Database, before: datetime, now: datetime) -> Non
 async def untold(database: Database) -> list[Session]:
     """Sessions with something to tell; of all workspaces, as the system role."""
     rows = await database.fetch((), queries("chat")["untold_sessions"], {"limit": _AT_ONCE})
-    return [
-        Session(ChatKey(workspace, account, conversation), session, *rest[:-1], tuple(rest[-1]))
-        for workspace, session, account, conversation, *rest in rows
-    ]
+    return [Session(ChatKey(*row[:3]), *row[3:]) for row in rows]
 
 
 async def mark_told(database: Database, sessions: Sequence[tuple[Session, Iterable[str]]]) -> None:

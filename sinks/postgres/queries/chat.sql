@@ -119,7 +119,7 @@ RETURNING s.workspace, s.account, s.conversation
 
 -- name: untold_sessions
 -- In every workspace: sessions of which something has happened that is not on the topic yet.
-SELECT s.workspace, s.session_id, s.account, s.conversation, s.opening, m.payload->>'store' AS store, s.started_at,
+SELECT s.workspace, s.account, s.conversation, s.session_id, s.opening, m.payload->>'store' AS store, s.started_at,
        s.picked_up_at, s.agent, s.ended_at, s.ended_by, s.told
 FROM chat_sessions s
 JOIN messages m ON m.workspace = s.workspace AND m.message_id = s.session_id
