@@ -22,6 +22,7 @@ SHOWN = {
     "hooks",
     "smtp_certificate",
     "smtp_key",
+    "reply_secrets",
 }
 
 
