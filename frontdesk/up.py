@@ -21,7 +21,7 @@ import msgspec
 from rich.console import Console
 
 from frontdesk import workspace_setup
-from frontdesk.embedded import EmbeddedKafka, EmbeddedPostgres, die_with_parent
+from frontdesk.embedded import EmbeddedKafka, EmbeddedPostgres, die_with_parent, free_port
 from frontdesk.processes import PROCESSES
 from runtime.settings import Bot, Settings, environment
 
@@ -34,19 +34,6 @@ _RESTART_PAUSE = 1.0
 
 class UpError(RuntimeError):
     """Says what stands in the way and what to do about it."""
-
-
-def free_port(preferred: int) -> int:
-    """The preferred port, or one that the system gives when that is taken."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise UpError("no free port on 127.0.0.1")
 
 
 @contextmanager
@@ -71,7 +58,7 @@ class Child:
     ) -> None:
         self.name = name
         self._program = program
-        self.port = free_port(0)
+        self.port = free_port()
         self.restarts = 0
         self._settings = msgspec.structs.replace(
             settings, metrics_port=self.port, instance=f"{name}-{settings.instance or 'embedded'}"

@@ -5,6 +5,6 @@ Each keeps its data in one folder, keeps its port, survives SIGKILL and ends wit
 
 from frontdesk.embedded.kafka import EmbeddedKafka
 from frontdesk.embedded.postgres import EmbeddedPostgres
-from frontdesk.embedded.process import EmbeddedError, die_with_parent
+from frontdesk.embedded.process import EmbeddedError, die_with_parent, free_port
 
-__all__ = ["EmbeddedError", "EmbeddedKafka", "EmbeddedPostgres", "die_with_parent"]
+__all__ = ["EmbeddedError", "EmbeddedKafka", "EmbeddedPostgres", "die_with_parent", "free_port"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import itertools
 import random
 import signal
 import socket
@@ -21,6 +22,8 @@ _libc = ctypes.CDLL(None)
 # Below the range that the kernel takes clients' ports from. A client that reconnects in a loop to a stopped server on
 # a port in that range may be given that very port, connects to itself, and the server finds its port taken.
 _PORTS = range(20_000, 32_000)
+# Each once before any again: between the choice and the server's start a port is free for whoever asks.
+_offered = itertools.cycle(random.sample(_PORTS, len(_PORTS)))
 _CLAIM_SECONDS = 5.0
 
 
@@ -36,9 +39,11 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, number)
 
 
-def free_port() -> int:
-    """A port on 127.0.0.1 that is free now, and that no client of anybody is given by chance."""
-    for port in random.sample(_PORTS, 200):
+def free_port(preferred: int = 0) -> int:
+    """A port on 127.0.0.1 that is free now: the preferred one, or one that no client of anybody is given by chance."""
+    if preferred and is_free(preferred):
+        return preferred
+    for port in itertools.islice(_offered, len(_PORTS)):
         if is_free(port):
             return port
     raise EmbeddedError(f"no free port on 127.0.0.1 between {_PORTS.start} and {_PORTS.stop}")

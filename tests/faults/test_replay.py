@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,8 @@ def _drop(chain: Chain) -> None:
 
 
 async def _rebuild(chain: Chain) -> None:
-    """Both stages over all records in the order (received_at, message_id)."""
-    records = [record async for record in _inbound_records(chain.settings.kafka)]
+    """Both stages over all records, in the order in which they were received."""
+    records = await _inbound_records(chain.settings.kafka)
     parts = Parts(chain.settings)
     producer = MemoryProducer()
     identity = Identity(parts.database, producer, parts.workspaces)
@@ -134,14 +135,22 @@ async def _rebuild(chain: Chain) -> None:
     await MemoryHost(router, resolved).run()
 
 
-async def _inbound_records(bootstrap: str) -> Any:
-    found = []
-    for (topic, partition), end in (await end_offsets(bootstrap, [INBOUND])).items():
-        async for record in read_range(bootstrap, topic, partition, 0, end):
-            try:
-                message = _inbound.decode(record.value or b"")
-            except ValueError:
-                continue
-            found.append((message.received_at, message.message_id, record))
-    for _, _, record in sorted(found, key=lambda entry: entry[:2]):
-        yield record
+async def _inbound_records(bootstrap: str) -> list[Record]:
+    """The partitions merged by (received_at, message_id), each in its own order: a copy that was received a moment
+    before the one it doubles may stand behind it."""
+    partitions = [
+        [
+            (message.received_at, message.message_id, record)
+            async for record in read_range(bootstrap, topic, partition, 0, end)
+            if (message := _read(record)) is not None
+        ]
+        for (topic, partition), end in (await end_offsets(bootstrap, [INBOUND])).items()
+    ]
+    return [record for *_, record in heapq.merge(*partitions, key=lambda entry: entry[:2])]
+
+
+def _read(record: Record) -> InboundMessage | None:
+    try:
+        return _inbound.decode(record.value or b"")
+    except ValueError:
+        return None

@@ -15,7 +15,7 @@ import pytest
 
 from contracts.channels import LIMITS
 from contracts.workspace import Account
-from frontdesk.up import free_port
+from frontdesk.embedded import free_port
 from ingest import smtp
 from ingest.smtp import SmtpService
 from runtime.health import Health
@@ -42,7 +42,7 @@ def listening(broker: Broker, database: Dsns, tmp_path: Path) -> Start:
 
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[int]:
-        port = free_port(0)
+        port = free_port()
         service = SmtpService(settings(broker, database, tmp_path, smtp_port=port, **changes))
         health = Health()
         service.report(health)
@@ -179,7 +179,7 @@ async def test_what_cannot_be_stored_is_left_with_the_sender(
 ) -> None:
     """No broker answers at this address; the second door has one."""
     monkeypatch.setattr(smtp, "_STORE_SECONDS", 1.0)
-    async with listening(kafka=f"127.0.0.1:{free_port(0)}") as port:
+    async with listening(kafka=f"127.0.0.1:{free_port()}") as port:
         with pytest.raises(smtplib.SMTPDataError) as refused:
             await send(port, mail(1))
         assert refused.value.smtp_code == 451

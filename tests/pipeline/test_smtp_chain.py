@@ -17,7 +17,7 @@ from contracts import reply_tokens
 from contracts.base import encode
 from contracts.ids import workspace_id
 from contracts.inbound import InboundMessage
-from frontdesk.up import free_port
+from frontdesk.embedded import free_port
 from runtime.postgres import Database
 from tests.pipeline.test_corpora import CORPUS, FOLDERS
 from tests.support.certificate import made_in
@@ -67,7 +67,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     with Chain(
         folder,
         processes=(*ALL, "smtp"),
-        smtp_port=free_port(0),
+        smtp_port=free_port(),
         smtp_certificate=certificate.chain,
         smtp_key=certificate.key,
         reply_secrets=(SECRET,),

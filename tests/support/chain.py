@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from frontdesk import workspace_setup
-from frontdesk.embedded import EmbeddedKafka, EmbeddedPostgres
-from frontdesk.up import Child, free_port
+from frontdesk.embedded import EmbeddedKafka, EmbeddedPostgres, free_port
+from frontdesk.up import Child
 from runtime.settings import Bot, Mailbox, Settings
 
 TELEGRAM_SECRET = "chain-secret"
@@ -49,8 +49,8 @@ class Chain:
                 replication=1,
                 min_insync=1,
                 allow_less_replication=True,
-                gateway_port=free_port(0),
-                desk_port=free_port(0),
+                gateway_port=free_port(),
+                desk_port=free_port(),
                 bots=(Bot(workspace="demo", account="demo-bot", secret=TELEGRAM_SECRET),),
                 hooks=workspace_setup.demo_hooks(lambda provider: f"chain-{provider}"),
             ),
@@ -96,7 +96,11 @@ class Chain:
         return child
 
     def wait_ready(self, label: str, seconds: float = 60) -> None:
-        wait_for(lambda: self.children[label].ready(), seconds, f"{label} ready")
+        child = self.children[label]
+        log = self.folder / "logs" / f"{child.name}.log"
+        wait_for(
+            child.ready, seconds, lambda: f"{label} ready ({child.exit_code()}): {log.read_text()[-2000:]}"
+        )
 
     def stop(self, label: str, number: int = signal.SIGTERM) -> int | None:
         """Stops a process with this signal and returns its exit code."""
