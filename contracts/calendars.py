@@ -6,13 +6,15 @@ one that occurs twice is read as its first occurrence. Wall-clock hours keep ove
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from contracts.ticket import Segment
 from contracts.workspace import Calendar
+
+_Span = tuple[datetime, datetime]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -35,7 +37,7 @@ class WorkingHours:
         self.id = calendar.id
         self._calendar = calendar
         self._zone = ZoneInfo(calendar.zone)
-        self._days: dict[date, list[tuple[datetime, datetime]]] = {}
+        self._days: dict[date, list[_Span]] = {}
 
     def segments(self, start: datetime) -> Iterator[Segment]:
         """The stretches of working time from `start` on, in order; ends after three years."""
@@ -95,7 +97,7 @@ class WorkingHours:
     def _holidays(self) -> frozenset[date]:
         return frozenset(date.fromisoformat(day) for day in self._calendar.holidays)
 
-    def _day(self, day: date) -> list[tuple[datetime, datetime]]:
+    def _day(self, day: date) -> list[_Span]:
         """The intervals of a local date as instants, in order, merged where they touch."""
         if day not in self._days:
             if len(self._days) >= _DAYS_KEPT:
@@ -103,21 +105,25 @@ class WorkingHours:
             self._days[day] = self._worked_out(day)
         return self._days[day]
 
-    def _worked_out(self, day: date) -> list[tuple[datetime, datetime]]:
+    def _worked_out(self, day: date) -> list[_Span]:
         override = self._calendar.overrides.get(day.isoformat())
         if override is None:
             closed = day in self._holidays
             override = () if closed else self._calendar.hours.get(WEEKDAYS[day.weekday()], ())
-        spans = sorted((self._at(day, a), self._close(day, a, b)) for a, b in override)
-        merged: list[tuple[datetime, datetime]] = []
-        for opens, closes in spans:
-            if closes <= opens:
-                continue
+        merged = list[_Span]()
+        for opens, closes in self._spans(day, override):
             if merged and opens <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], closes))
             else:
                 merged.append((opens, closes))
+        for pause in self._spans(day, self._calendar.breaks.get(day.isoformat(), ())):
+            merged = [part for span in merged for part in _without(span, pause)]
         return merged
+
+    def _spans(self, day: date, intervals: Iterable[tuple[str, str]]) -> list[_Span]:
+        """As instants, in order; what a clock change leaves nothing of is left out."""
+        spans = sorted((self._at(day, a), self._close(day, a, b)) for a, b in intervals)
+        return [(opens, closes) for opens, closes in spans if opens < closes]
 
     def _close(self, day: date, opens: str, closes: str) -> datetime:
         """The end of an interval: one that is not after its start is on the next day (a night shift)."""
@@ -129,3 +135,9 @@ class WorkingHours:
         local = datetime.combine(day, time.fromisoformat(clock), self._zone)
         # fold=0 reads a skipped time with the offset before the change, which is one hour later on the wall.
         return local.astimezone(UTC)
+
+
+def _without(span: _Span, pause: _Span) -> list[_Span]:
+    """What a pause leaves of a span: nothing, one part or two."""
+    parts = ((span[0], min(span[1], pause[0])), (max(span[0], pause[1]), span[1]))
+    return [part for part in parts if part[0] < part[1]]

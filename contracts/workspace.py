@@ -38,6 +38,8 @@ class Calendar(Node, frozen=True, kw_only=True):
     """Local dates, YYYY-MM-DD: closed."""
     overrides: dict[str, tuple[tuple[str, str], ...]] = {}
     """Local date -> that day's own hours."""
+    breaks: dict[str, tuple[tuple[str, str], ...]] = {}
+    """Local date -> intervals that are taken out of its hours."""
 
 
 class SlaPolicy(Node, frozen=True, kw_only=True):

@@ -12,12 +12,14 @@ import typer
 
 from contracts.errors import FrontdeskError, Transient
 from frontdesk.commands import (
+    assignment,
     audit,
     canonical,
     channels,
     config,
     customer,
     deadletters,
+    deadline,
     ingestion,
     keys,
     routing,
@@ -37,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, ingestion, routing, tickets, canonical, channels):
+for module in (system, ingestion, routing, deadline, assignment, tickets, canonical, channels):
     module.register(app)
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")

@@ -105,10 +105,11 @@ def _calendar(at: Location, calendar: Calendar) -> Iterator[Finding]:
     for index, day in enumerate(calendar.holidays):
         if not _is_date(day):
             yield (*at, "holidays", index), f"no date `{day}`", "Write YYYY-MM-DD."
-    for day, intervals in calendar.overrides.items():
-        if not _is_date(day):
-            yield (*at, "overrides", day), f"no date `{day}`", "Write YYYY-MM-DD."
-        yield from _intervals((*at, "overrides", day), intervals)
+    for name, dates in (("overrides", calendar.overrides), ("breaks", calendar.breaks)):
+        for day, intervals in dates.items():
+            if not _is_date(day):
+                yield (*at, name, day), f"no date `{day}`", "Write YYYY-MM-DD."
+            yield from _intervals((*at, name, day), intervals)
     if not any(calendar.hours.values()):
         yield (*at, "hours"), "never open", "A deadline needs working time: give at least one day hours."
 

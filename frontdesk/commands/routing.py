@@ -1,10 +1,9 @@
-"""`deadline`, `decide`, `explain`, `replay`: decisions without side effects."""
+"""`decide`, `explain`, `replay`: decisions without side effects."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,7 +12,6 @@ import msgspec
 import typer
 
 from contracts.base import decoder, encode
-from contracts.calendars import WorkingHours
 from contracts.errors import Poison, Refused
 from contracts.ids import workspace_id
 from contracts.inbound import InboundMessage
@@ -24,7 +22,6 @@ from identity.evidence import observations
 from identity.facts import Facts as IdentityFacts
 from identity.moves import resolve
 from identity.shared import own_handles
-from router.deadlines import due
 from router.decide import assign, carried, place
 from router.facts import Facts, Plan, Staff, is_routed
 from router.replay import again
@@ -37,38 +34,8 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (deadline, decide, explain, replay):
+    for command in (decide, explain, replay):
         app.command()(command)
-
-
-def deadline(
-    calendar: Annotated[str, typer.Option(help="id of a calendar of the configuration")],
-    start: Annotated[
-        datetime,
-        typer.Option(help="ISO instant with offset", formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
-    ],
-    target: Annotated[int, typer.Option(help="minutes of working time")],
-    config: Annotated[Path, typer.Option(exists=True, file_okay=False)] = Path("deploy/config/demo"),
-    json: Json = False,
-) -> None:
-    """A deadline with the working time that leads to it."""
-    found = {c.id: c for c in load_folder(config).calendars}
-    if calendar not in found:
-        raise Refused("unknown_calendar", f"{calendar!r}; known are {', '.join(sorted(found))}")
-    result = due(start, target * 60, WorkingHours(found[calendar]))
-    if json:
-        console.write_json(result)
-        return
-    console.output.print(f"due {_shown(result.due_at, start)}", highlight=False)
-    for segment in result.segments:
-        console.output.print(
-            f"  {_shown(segment.start, start)} … {_shown(segment.end, start)}", highlight=False
-        )
-
-
-def _shown(instant: datetime, start: datetime) -> str:
-    """In the time zone that the question was asked in."""
-    return instant.astimezone(start.tzinfo).isoformat()
 
 
 def decide(

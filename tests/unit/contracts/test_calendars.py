@@ -1,20 +1,14 @@
-"""Working hours: DST, nights, holidays, and every case of the corpus."""
+"""Working hours: clock changes, nights, breaks. The corpus is asked in tests/corpus/test_sla.py."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from contracts.calendars import NeverOpen, WorkingHours
 from contracts.workspace import Calendar
 from router.deadlines import before, due
-
-CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "sla" / "cases.jsonl"
-CASES = [json.loads(line) for line in CORPUS.read_text("utf-8").splitlines()] if CORPUS.exists() else []
 
 Spans = list[tuple[str, str]]
 
@@ -27,62 +21,6 @@ def hours(zone: str = "UTC", **days: Spans) -> WorkingHours:
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _without(spans: Spans, breaks: Spans) -> Spans:
-    """The corpus takes breaks out of a date's hours; a calendar writes what is left."""
-    for start, end in breaks:
-        spans = [
-            part
-            for a, b in spans
-            for part in (((a, min(b, start)), (max(a, end), b)) if start < b and end > a else ((a, b),))
-            if part[0] < part[1]
-        ]
-    return spans
-
-
-def _calendar(case: dict[str, Any]) -> WorkingHours:
-    overrides = {day: [tuple(span) for span in spans] for day, spans in case["overrides"].items()}
-    for day, breaks in case["breaks"].items():
-        weekday = datetime.fromisoformat(day).strftime("%a").lower()
-        usual = overrides.get(day, [tuple(span) for span in case["hours"].get(weekday, [])])
-        overrides[day] = _without(usual, breaks)
-    return WorkingHours(
-        Calendar(
-            id=case["id"],
-            zone=case["tz"],
-            hours={day: tuple(map(tuple, spans)) for day, spans in case["hours"].items()},
-            holidays=tuple(case["holidays"]),
-            overrides={day: tuple(spans) for day, spans in overrides.items()},
-        )
-    )
-
-
-def _answer(case: dict[str, Any]) -> Any:
-    calendar, start = _calendar(case), at(case["start"])
-    match case["op"]:
-        case "add":
-            return due(start, case["seconds"], calendar).due_at
-        case "sub":
-            return before(start, case["seconds"], calendar)
-        case "between":
-            return calendar.between(start, at(case["end"])).total_seconds()
-        case "is_open":
-            return calendar.is_open(start)
-        case "next_open":
-            return calendar.next_open(start)
-    raise AssertionError(case["op"])
-
-
-@pytest.mark.skipif(not CASES, reason="the corpus is not beside this repository")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_corpus(case: dict[str, Any]) -> None:
-    if case["expect"] == "error":
-        with pytest.raises(ValueError):
-            _answer(case)
-        return
-    expected = at(case["expect"]) if isinstance(case["expect"], str) else case["expect"]
-    assert _answer(case) == expected
 
 
 def test_an_interval_is_closed_at_its_start_and_open_at_its_end() -> None:
@@ -123,3 +61,16 @@ def test_never_open() -> None:
     with pytest.raises(NeverOpen):
         hours().next_open(at("2026-11-23T09:00:00+00:00"))
     assert not hours().is_open(at("2026-11-23T09:00:00+00:00"))
+
+
+def test_a_break_is_taken_out_of_the_hours_of_its_date_alone() -> None:
+    calendar = WorkingHours(
+        Calendar(
+            id="test",
+            zone="UTC",
+            hours={"mon": (("08:00", "12:00"), ("13:00", "17:00"))},
+            breaks={"2026-11-23": (("11:30", "13:30"),)},
+        )
+    )
+    assert due(at("2026-11-23T11:00:00+00:00"), 3600, calendar).due_at == at("2026-11-23T14:00:00+00:00")
+    assert due(at("2026-11-30T11:00:00+00:00"), 3600, calendar).due_at == at("2026-11-30T12:00:00+00:00")
