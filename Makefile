@@ -28,7 +28,7 @@ up: setup ## run the whole system on embedded Kafka and Postgres
 	@exec $(BIN)/frontdesk up
 
 packages:
-	@tests/install-servers dovecot:dovecot-imapd promtool:prometheus
+	@tests/install-servers dovecot:dovecot-imapd promtool:prometheus chromium:chromium
 
 lint: setup ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

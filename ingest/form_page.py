@@ -21,7 +21,7 @@ _PAGE_STYLE = (
 :root{color-scheme:light dark}
 body{margin:0;background:#eef1f6}
 @media(prefers-color-scheme:dark){body{background:#0e131d}}
-main{max-width:44rem;margin:0 auto;padding:clamp(1rem,6vh,4rem) 1rem}
+main{margin:0 auto;padding:clamp(1rem,6vh,4rem) 1rem}
 """
 )
 
