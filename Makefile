@@ -39,7 +39,7 @@ lint: setup ## ruff, mypy --strict, import-linter
 test: packages lint ## everything: linters and all tests, on real servers
 	@$(BIN)/python -m pytest
 
-bench: setup ## one JSON line a figure
+bench: setup packages ## one JSON line a figure
 	@$(BIN)/python -m tests.bench
 
 soak: packages setup ## the long runs of the fault tests

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from aioimaplib.aioimaplib import IMAP4, AioImapException, Command, Response
+from aioimaplib.aioimaplib import AUTH, IMAP4, AioImapException, Command, IMAP4ClientProtocol, Response
 
 from contracts.errors import Transient
 from ingest.polling import BadCredentials
@@ -83,7 +83,7 @@ class ImapSession:
         if mailbox.password_file:
             password = Path(mailbox.password_file).read_text().strip()
         if mailbox.auth == "xoauth2":
-            answer = await self._call(self._client.xoauth2(mailbox.user, password))
+            answer = await self._call(_show_token(self._client.protocol, mailbox.user, password))
         else:
             answer = await self._call(self._client.login(mailbox.user, password))
         if answer.result == "NO" and not _BUSY.search(b" ".join(map(bytes, answer.lines))):
@@ -181,6 +181,26 @@ class ImapSession:
         if response.result != "OK":
             raise Transient(f"imap: {command} refused with {response.result}")
         return list(response.lines)
+
+
+class _ShowToken(Command):  # type: ignore[misc]  # the library is not typed
+    """AUTHENTICATE XOAUTH2. A server that refuses a token tells why in a challenge, and says NO after an empty answer to it."""
+
+    def __init__(self, protocol: IMAP4ClientProtocol, shown: str) -> None:
+        super().__init__("AUTHENTICATE", protocol.new_tag(), "XOAUTH2", shown)
+        self._transport = protocol.transport
+
+    def flush(self) -> None:
+        """What the library calls when a challenge has come."""
+        self._transport.write(b"\r\n")
+
+
+async def _show_token(protocol: IMAP4ClientProtocol, user: str, token: str) -> Response:
+    shown = base64.b64encode(f"user={user}\1auth=Bearer {token}\1\1".encode()).decode()
+    answer = await protocol.execute(_ShowToken(protocol, shown), scrub=shown)
+    if answer.result == "OK":
+        protocol.state = AUTH
+    return answer
 
 
 async def _result(task: asyncio.Future[Any]) -> Any:

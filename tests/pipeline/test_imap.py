@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Callable
 
 import pytest
 
@@ -12,9 +10,9 @@ from contracts.channels import Limits
 from ingest.channel import channels
 from runtime.postgres import Database
 from sinks.postgres.cursor_store import Source, lease
-from sinks.postgres.source_store import ListedSource, MailboxLedger, SourceStore
+from sinks.postgres.source_store import MailboxLedger
 from tests.support.dovecot import Dovecot
-from tests.support.mailbox import Reading, cursor, mail, reaches
+from tests.support.mailbox import Reading, cursor, listed, mail, reaches
 from tests.support.shop import WORKSPACE
 from tests.support.system import Dsns
 from tests.support.topics import Since
@@ -143,16 +141,6 @@ async def test_one_reader_at_a_time_and_another_takes_over(
         assert len(await since.at_least(1)) == 1
 
 
-async def listed(database: Dsns, wanted: Callable[[ListedSource], bool]) -> ListedSource:
-    """The folder as `frontdesk channels` shows it, once it is as wanted."""
-    async with asyncio.timeout(30), Database(database.app, max_size=1) as opened:
-        while True:
-            for source in await SourceStore(opened).listed(WORKSPACE):
-                if source.folder == "INBOX" and wanted(source):
-                    return source
-            await asyncio.sleep(0.05)
-
-
 async def test_a_folder_is_complete_when_every_mail_is_here(
     reading: Reading, server: Dovecot, since: Since, database: Dsns
 ) -> None:
@@ -163,6 +151,12 @@ async def test_a_folder_is_complete_when_every_mail_is_here(
     assert source.state == "connected"
     assert source.complete_at is not None
     assert source.complete_at >= source.since
+
+
+async def test_a_folder_without_mails_is_complete(reading: Reading, since: Since, database: Dsns) -> None:
+    async with reading():
+        source = await listed(database, lambda source: source.missing == 0)
+    assert source.complete_at is not None
 
 
 async def test_a_mail_that_was_passed_over_is_found_and_taken(

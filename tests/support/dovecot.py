@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import grp
+import hashlib
+import hmac
 import os
 import shutil
 import socket
@@ -15,11 +18,16 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from frontdesk.embedded import die_with_parent
+import msgspec
+
+from frontdesk.embedded import die_with_parent, free_port
+from tests.support.certificate import Certificate, made_in
 
 USER, PASSWORD = "desk", "secret"
 _SECONDS = 15
 _numbers = count(1)
+
+_TOKEN_KEY = b"the authorization server's key, 32 bytes or more"
 
 _CONFIG = """
 base_dir = {base}/run
@@ -27,8 +35,7 @@ state_dir = {base}/run
 log_path = {base}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
+{secured}
 default_internal_user = {internal}
 default_login_user = {login}
 default_internal_group = {group}
@@ -40,7 +47,7 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
   }}
 }}
 service anvil {{
@@ -60,16 +67,34 @@ userdb {{
 mailbox_list_index = no
 maildir_very_dirty_syncs = no
 """
+_OPEN = "ssl = no\ndisable_plaintext_auth = no"
+_SECURED = """
+ssl = required
+ssl_cert = <{certificate.chain}
+ssl_key = <{certificate.key}
+auth_mechanisms = plain login xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {base}/oauth2.conf
+}}
+"""
+_TOKENS = """
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={base}/keys/
+username_attribute = sub
+"""
 
 
 class Dovecot:
-    """One server. `deliver` is what a mail server does: a file that appears in `new`."""
+    """One server. `deliver` is what a mail server does: a file that appears in `new`. A secured one tells nothing to who
+    does not use TLS, and takes tokens beside passwords."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, secured: bool = False) -> None:
         self.base = base
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
+        self.tls_port = free_port() if secured else 0
+        self.certificate: Certificate | None = made_in(base) if secured else None
         self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
@@ -151,7 +176,9 @@ class Dovecot:
             self._own(self.base / "mail")
         return _CONFIG.format(
             base=self.base,
+            secured=self._secured(),
             port=self.port,
+            tls_port=self.tls_port,
             password=PASSWORD,
             internal="dovecot" if as_root else me,
             login="dovenull" if as_root else me,
@@ -160,6 +187,15 @@ class Dovecot:
             owner_group="nogroup" if as_root else _group(),
             unjailed="" if as_root else "chroot =",
         )
+
+    def _secured(self) -> str:
+        if self.certificate is None:
+            return _OPEN
+        keys = self.base / "keys" / "default" / "HS256"
+        keys.mkdir(parents=True, exist_ok=True)
+        (keys / "default").write_bytes(base64.b64encode(_TOKEN_KEY))
+        (self.base / "oauth2.conf").write_text(_TOKENS.format(base=self.base))
+        return _SECURED.format(base=self.base, certificate=self.certificate)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _SECONDS
@@ -173,13 +209,25 @@ class Dovecot:
         raise RuntimeError(f"dovecot does not answer: {self.log()[-2000:]}")
 
 
+def token(user: str, lasts: float) -> str:
+    """An access token (RFC 7519) that a secured server accepts for so many seconds."""
+    now = int(time.time())
+    claims = {"sub": user, "iat": now - 60, "exp": int(now + lasts)}
+    signed = b".".join(_part(msgspec.json.encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return b".".join((signed, _part(hmac.digest(_TOKEN_KEY, signed, hashlib.sha256)))).decode()
+
+
+def _part(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
 @contextmanager
-def running() -> Iterator[Dovecot]:
+def running(secured: bool = False) -> Iterator[Dovecot]:
     """A started server in a folder that its own users may enter, which a test's folder is not."""
     with tempfile.TemporaryDirectory(prefix="dovecot-") as folder:
         base = Path(folder)
         base.chmod(0o755)
-        server = Dovecot(base)
+        server = Dovecot(base, secured)
         server.start()
         try:
             yield server

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from ingest.imap import MailService
 from runtime.postgres import Database
 from runtime.settings import Mailbox
 from sinks.postgres.cursor_store import Cursor, CursorStore, Source
+from sinks.postgres.source_store import ListedSource, SourceStore
 from tests.support.dovecot import PASSWORD, USER
 from tests.support.shop import WORKSPACE, settings
 from tests.support.system import Broker, Dsns
@@ -24,22 +25,12 @@ class Reading:
         self._broker, self._database, self._port, self._folder = broker, database, port, folder
 
     @asynccontextmanager
-    async def __call__(
-        self, folders: tuple[str, ...] = ("INBOX",), password: str = PASSWORD, port: int = 0, **changes: Any
-    ) -> AsyncIterator[MailService]:
-        mailbox = Mailbox(
-            workspace="shop",
-            account="support",
-            host="127.0.0.1",
-            port=port or self._port,
-            user=USER,
-            password=password,
-            tls="none",
-            folders=folders,
-        )
-        # A poll that never comes within a test: what arrives without IDLE would not arrive.
-        changes = {"poll_seconds": 500, "mailboxes": (mailbox,)} | changes
-        service = MailService(settings(self._broker, self._database, self._folder, **changes))
+    async def __call__(self, poll_seconds: float = 500, **mailbox: Any) -> AsyncIterator[MailService]:
+        """Without `poll_seconds` a poll never comes within a test: what arrives without IDLE would not arrive."""
+        usual = {"host": "127.0.0.1", "port": self._port, "user": USER, "password": PASSWORD, "tls": "none"}
+        box = Mailbox(workspace="shop", account="support", **(usual | mailbox))
+        chosen = {"poll_seconds": poll_seconds, "mailboxes": (box,)}
+        service = MailService(settings(self._broker, self._database, self._folder, **chosen))
         task = asyncio.create_task(service.run())
         try:
             yield service
@@ -64,4 +55,14 @@ async def reaches(database: Dsns, position: int) -> None:
         while True:
             if (await cursor(database)).position >= position:
                 return
+            await asyncio.sleep(0.05)
+
+
+async def listed(database: Dsns, wanted: Callable[[ListedSource], bool]) -> ListedSource:
+    """INBOX as `frontdesk channels` shows it, once it is as wanted."""
+    async with asyncio.timeout(30), Database(database.app, max_size=1) as opened:
+        while True:
+            for source in await SourceStore(opened).listed(WORKSPACE):
+                if source.folder == "INBOX" and wanted(source):
+                    return source
             await asyncio.sleep(0.05)

@@ -38,8 +38,14 @@ WHERE NOT EXISTS (
 ORDER BY uid
 
 -- name: compared
--- What a comparison found.
-UPDATE mailbox_ledgers SET
-    missing = %(missing)s,
-    complete_at = CASE WHEN %(missing)s = 0 THEN %(at)s ELSE complete_at END
-WHERE workspace = %(workspace)s AND account = %(account)s AND folder = %(folder)s AND epoch = %(epoch)s
+-- What a comparison found, of a folder without mails too.
+INSERT INTO mailbox_ledgers AS l (workspace, account, folder, epoch, missing, complete_at)
+VALUES (
+    %(workspace)s, %(account)s, %(folder)s, %(epoch)s, %(missing)s,
+    CASE WHEN %(missing)s::integer = 0 THEN %(at)s::timestamptz END
+)
+ON CONFLICT (workspace, account, folder) DO UPDATE SET
+    epoch = excluded.epoch,
+    taken = CASE WHEN l.epoch = excluded.epoch THEN l.taken ELSE excluded.taken END,
+    missing = excluded.missing,
+    complete_at = coalesce(excluded.complete_at, CASE WHEN l.epoch = excluded.epoch THEN l.complete_at END)
