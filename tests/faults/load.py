@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -55,11 +56,21 @@ def items(seed: int, count: int) -> list[Item]:
     rng = random.Random(seed)
     fresh = [_item(rng, seed * 1_000_000 + number) for number in range(count)]
     again = [item for item in fresh if rng.random() < 0.2 for _ in range(rng.randint(1, 3))]
-    poison = [Item("telegram", b"{not json %d" % n, None) for n in range(count // 200)]
-    poison += [Item("record", b"\x80bad %d" % n, None) for n in range(count // 200)]
+    poison = [Item("telegram", b"{not json %d/%d" % (seed, n), None) for n in range(count // 200)]
+    poison += [Item("record", b"\x80bad %d/%d" % (seed, n), None) for n in range(count // 200)]
     places = [(position + rng.uniform(0, 50), item) for position, item in enumerate(fresh)]
     places += [(rng.uniform(0, count), item) for item in (*again, *poison)]
     return [item for _, item in sorted(places, key=lambda place: place[0])]
+
+
+def _rounds(seed: int, count: int, enough: threading.Event | None) -> Iterator[Item]:
+    yield from items(seed, count)
+    while enough is not None and not enough.is_set():
+        seed += 1
+        for item in items(seed, count):
+            if enough.is_set():
+                return
+            yield item
 
 
 def _item(rng: random.Random, number: int) -> Item:
@@ -99,15 +110,22 @@ def _item(rng: random.Random, number: int) -> Item:
 
 
 class Load(threading.Thread):
-    """Sends the items at a steady pace, each until its sender is told that it is safe."""
+    """Sends the items at a steady pace, each until its sender is told that it is safe. With `enough` it sends further
+    rounds of other items until that is set: however slow the machine, what happens meanwhile happens under load."""
 
     def __init__(
-        self, chain: Chain, dovecot: Dovecot | None, seed: int, count: int, per_second: float
+        self,
+        chain: Chain,
+        dovecot: Dovecot | None,
+        seed: int,
+        count: int,
+        per_second: float,
+        enough: threading.Event | None = None,
     ) -> None:
-        super().__init__(name="load")
+        super().__init__(name="load", daemon=True)
         self._chain = chain
         self._dovecot = dovecot
-        self._items = items(seed, count)
+        self._items = _rounds(seed, count, enough)
         self._pace = 1 / per_second
         self.ledger = Ledger()
         self.sent = 0
