@@ -13,7 +13,7 @@ from contracts import ids
 from contracts.errors import Poison
 from contracts.inbound import InboundMessage
 from ingest.channel import Normalised, Raw, Served, Unread, raw_of
-from ingest.text import clean, one_line
+from ingest.text import clean, one_line, undecodable
 
 ID = 512
 """Bytes of the longest id that is taken: much longer ones do not fit into an index."""
@@ -30,7 +30,7 @@ def decoded(body: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
-        raise Poison("undecodable", type(error).__name__) from None
+        raise Poison("undecodable", undecodable(error)) from None
     if not isinstance(found, dict):
         raise Poison("unknown_shape", "not an object")
     return found

@@ -12,7 +12,7 @@ from multipart import MultipartError, MultipartParser, parse_options_header
 
 from contracts.errors import Poison, Refused
 from contracts.ids import sha256_hex
-from ingest.text import one_line
+from ingest.text import one_line, undecodable
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -53,7 +53,7 @@ def parse(body: bytes, content_type: str) -> Form:
             return _multipart(body, content_type)
         given = msgspec.json.decode(body)
     except (ValueError, RecursionError, MultipartError) as error:
-        raise Poison("undecodable", type(error).__name__) from None
+        raise Poison("undecodable", undecodable(error)) from None
     if not isinstance(given, dict):
         raise Poison("undecodable", "not an object")
     return Form(given, [])
@@ -79,7 +79,7 @@ def raw_fields(body: bytes, content_type: str) -> dict[str, bytes]:
             body.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, encoding="latin-1"
         )
     except (ValueError, MultipartError) as error:
-        raise Poison("undecodable", type(error).__name__) from None
+        raise Poison("undecodable", undecodable(error)) from None
     return {name: value.encode("latin-1") for name, value in pairs}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from contracts.channels import MAX_TEXT_BYTES
 
 _CONTROL = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {127: None, 0: "\ufffd"}
@@ -26,6 +28,17 @@ def clean(text: str) -> str:
 def one_line(text: str, limit: int) -> str:
     """For names and subjects: a single line of at most `limit` characters."""
     return " ".join(clean(text).split())[:limit]
+
+
+def undecodable(error: Exception) -> str:
+    """Why bytes could not be decoded, and at which byte; quotes nothing of them."""
+    match error:
+        case UnicodeDecodeError():
+            return f"not UTF-8 (byte {error.start})"
+        case msgspec.DecodeError() if not isinstance(error, msgspec.ValidationError):
+            return str(error)
+        case _:
+            return type(error).__name__
 
 
 def within(text: str, most: int = MAX_TEXT_BYTES) -> tuple[str, bool]:

@@ -13,7 +13,7 @@ from contracts.errors import Poison
 from contracts.inbound import Handle, InboundMessage, Sender
 from ingest.channel import Normalised, Raw
 from ingest.events import Call, fields
-from ingest.text import clean, one_line
+from ingest.text import clean, one_line, undecodable
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
 Long = Annotated[str, msgspec.Meta(max_length=2000)]
@@ -95,7 +95,7 @@ class Chat:
         except msgspec.ValidationError as error:
             raise Poison("unknown_shape", str(error).partition(" - at ")[0][:200]) from None
         except (ValueError, RecursionError) as error:
-            raise Poison("undecodable", type(error).__name__) from None
+            raise Poison("undecodable", undecodable(error)) from None
         call = Call(raw)
         match event:
             case Said():

@@ -14,7 +14,7 @@ from contracts.inbound import Attachment, Handle, HandleKind, InboundMessage, Ki
 from ingest import provider_files, signatures
 from ingest.channel import Access, Ask, Normalised, Raw, Reply, Request, Served
 from ingest.events import Call, composed, fields, ident, ident_or_none, words
-from ingest.text import one_line
+from ingest.text import one_line, undecodable
 
 _MOST_FIELDS = 1000
 _MEDIA = 100
@@ -47,7 +47,7 @@ class Sms:
         try:
             pairs = parse_qsl(raw.body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError as error:
-            raise Poison("undecodable", type(error).__name__) from None
+            raise Poison("undecodable", undecodable(error)) from None
         call, given = Call(raw), dict(pairs)
         if not pairs or not (given.keys() & {"MessageSid", "SmsSid", "SmsMessageSid", "CallSid"}):
             raise Poison("unknown_shape", "no MessageSid")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from contracts.errors import Refused
+from contracts.errors import Poison, Refused
 from ingest import forms
 
 
@@ -43,3 +43,17 @@ def test_a_field_in_another_charset_is_named() -> None:
     with pytest.raises(Refused) as refused:
         forms.parse(body, "multipart/form-data; boundary=x")
     assert refused.value.field == "subject"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        (b'{"email":', "application/json", "truncated"),
+        (b'{"email" 1}', "application/json", "byte 9"),
+        (b"message=\xff", forms.URLENCODED, "not UTF-8 (byte 8)"),
+    ],
+)
+def test_what_cannot_be_decoded_says_where(body: bytes, kind: str, says: str) -> None:
+    with pytest.raises(Poison) as poison:
+        forms.parse(body, kind)
+    assert says in poison.value.detail
