@@ -6,6 +6,7 @@ Live means that work moves, not that the process exists; it asks no dependency. 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -16,6 +17,24 @@ Check = Callable[[], Coroutine[Any, Any, None]]
 """Returns, or raises with the reason."""
 
 _TIMEOUT = 3.0
+
+
+class Pulse:
+    """The sign of life of a loop that beats each time round. Its check fails when the last beat is older than `seconds`."""
+
+    def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._now = now
+        self._last = now()
+
+    def beat(self) -> None:
+        """The loop has come round; also while it waits for a dependency that is away, since that is no fault of its own."""
+        self._last = self._now()
+
+    async def check(self) -> None:
+        """Raises `TimeoutError` when the loop stands still."""
+        if self._now() - self._last > self._seconds:
+            raise TimeoutError
 
 
 class Health:

@@ -9,6 +9,10 @@ from contextlib import suppress
 import structlog
 
 from contracts.errors import Transient
+from runtime.health import Health, Pulse
+
+# A tick may walk through much; one that has not come back by then never will.
+_STILL_SECONDS = 600.0
 
 log = structlog.get_logger(__name__)
 
@@ -20,9 +24,15 @@ class Periodic(ABC):
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._stopping = asyncio.Event()
+        self._pulse = Pulse(seconds + _STILL_SECONDS)
+
+    def report(self, health: Health) -> None:
+        """Live means that ticks come to their end."""
+        health.live_checks[f"{type(self).__name__} ticks"] = self._pulse.check
 
     async def run(self) -> None:
         while not self._stopping.is_set():
+            self._pulse.beat()
             try:
                 await self.tick()
             except Transient as error:

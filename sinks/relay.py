@@ -19,6 +19,7 @@ from contracts.topics import CUSTOMER, OUTBOUND, TICKET
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.failpoints import failpoint
+from runtime.health import Health, Pulse
 from runtime.kafka import Outgoing, Producer
 from sinks.postgres.outbox import Outbox, OutboxEvent, relay_session
 
@@ -29,6 +30,8 @@ _TOPIC_OF = {"ticket": TICKET.name, "customer": CUSTOMER.name, "outbound": OUTBO
 # A notification that is lost costs no more than this.
 _POLL_SECONDS = 0.5
 _RETRY_SECONDS = 0.5
+# Longer than every time-out of Postgres and Kafka that a round may meet.
+_STILL_SECONDS = 60.0
 
 
 class Relay:
@@ -40,6 +43,11 @@ class Relay:
         self._producer = producer
         self._clock = clock
         self._stopping = asyncio.Event()
+        self._pulse = Pulse(_STILL_SECONDS)
+
+    def report(self, health: Health) -> None:
+        """Live means that rounds come to their end."""
+        health.live_checks["relay moves"] = self._pulse.check
 
     async def run(self) -> None:
         """Waits out an unreachable Postgres or broker. Anything else that fails ends it: a row is never skipped."""
@@ -59,6 +67,7 @@ class Relay:
 
     async def _serve(self, outbox: Outbox) -> None:
         while not self._stopping.is_set():
+            self._pulse.beat()
             await outbox.balance()
             rows = await outbox.unpublished()
             if not rows:
@@ -80,6 +89,7 @@ class Relay:
         return False
 
     async def _pause(self, dependency: str, error: Transient) -> None:
+        self._pulse.beat()
         log.warning("relay waits", dependency=dependency, error=str(error))
         metrics.retries.labels("relay", dependency).inc()
         with suppress(TimeoutError):

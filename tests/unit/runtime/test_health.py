@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from runtime import health
-from runtime.health import Health
+from runtime.health import Health, Pulse
 
 
 @pytest.fixture
@@ -71,3 +71,15 @@ async def test_live_without_checks_and_no_other_paths(served: tuple[Health, int]
     assert (await get(port, "/livez")).startswith("HTTP/1.1 200")
     assert "process_max_fds" in await get(port, "/metrics")
     assert (await get(port, "/")).startswith("HTTP/1.1 404")
+
+
+async def test_a_loop_that_stands_still_is_not_alive(served: tuple[Health, int]) -> None:
+    process, port = served
+    now = 0.0
+    pulse = Pulse(60, lambda: now)
+    process.live_checks["relay moves"] = pulse.check
+    assert "200 OK" in await get(port, "/livez")
+    now = 70.0
+    assert "[-]relay moves failed: TimeoutError" in await get(port, "/livez")
+    pulse.beat()
+    assert "200 OK" in await get(port, "/livez")
