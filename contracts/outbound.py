@@ -13,7 +13,8 @@ class OutboundMessage(Payload, frozen=True, kw_only=True):
 
     outbound_id: UUID
     workspace: UUID
-    ticket_id: UUID
+    ticket_id: UUID | None
+    """Null: it is about no ticket (a code that proves an address)."""
     channel: str
     account: str
     recipient: str
@@ -24,3 +25,13 @@ class OutboundMessage(Payload, frozen=True, kw_only=True):
     in_reply_to: str | None = None
     headers: dict[str, str] = {}
     not_before: datetime | None = None
+    sender: str | None = None
+    """Mail: the From field, `Shop Returns <returns@shop.example>`."""
+    reply_to: str | None = None
+    """Mail: the address that answers go to, with the ticket's token in it."""
+    message_id: str | None = None
+    """Mail: without angle brackets. The same however often it is sent, so that a second copy can be told."""
+    references: tuple[str, ...] = ()
+    """Mail: ids of the conversation, oldest first, without angle brackets."""
+    bounces_to: str | None = None
+    """Mail: the envelope's sender. Empty: nobody (automatic mail). Null: the address of `sender`."""

@@ -40,10 +40,26 @@ class Suggestion(Payload, frozen=True, kw_only=True):
 
 
 class Order(Payload, frozen=True, kw_only=True):
-    """An order of the customer as it was when the decision was made."""
+    """An order as its shop told it when the decision was made. Words for states are the shop's own, in lower case."""
 
     number: str
+    """As the shop writes it, without `#`."""
     status: str | None = None
+    """`open`, `closed`, `cancelled`, or what a shop of its own says."""
+    store: str | None = None
+    payment: str | None = None
+    """`paid`, `pending`, `refunded` …"""
+    fulfilment: str | None = None
+    """`unfulfilled`, `fulfilled`, `in_progress` …"""
+    total: str | None = None
+    """A decimal number, in `currency` (ISO 4217)."""
+    currency: str | None = None
+    placed_at: datetime | None = None
+    named: bool = False
+    """The message names it: in its text, or in the form's field."""
+    proven: bool = False
+    """It was ordered with an address or a number that the customer has verified. Otherwise somebody may only have typed
+    the order's number, or the address: it says nothing about who wrote."""
 
 
 class RecentTicket(Payload, frozen=True, kw_only=True):
@@ -54,6 +70,25 @@ class RecentTicket(Payload, frozen=True, kw_only=True):
     subject: str | None = None
     status: str = "new"
     created_at: datetime | None = None
+    summary: str | None = None
+    """How its first message begins, on one line."""
+    channel: str | None = None
+    department: str | None = None
+
+
+OrderContext = Literal["available", "unavailable"]
+
+
+class Context(Payload, frozen=True, kw_only=True):
+    """What was known about the customer's orders and earlier tickets when a message was decided on."""
+
+    order_numbers: tuple[str, ...] = ()
+    """Orders that the message names, also those that no shop knows: by the shop's own pattern, or in the form's field."""
+    orders: tuple[Order, ...] = ()
+    """Those that are named first, then the customer's newest."""
+    order_context: OrderContext | None = None
+    """`unavailable`: the shop did not answer, so orders may be missing. Null: no shop was asked."""
+    recent_tickets: tuple[RecentTicket, ...] = ()
 
 
 class ResolvedMessage(Payload, frozen=True, kw_only=True):
@@ -67,5 +102,17 @@ class ResolvedMessage(Payload, frozen=True, kw_only=True):
     """Null: an event that makes nobody a customer (a bounce, a status …), of somebody who is not known."""
     suggestions: tuple[Suggestion, ...] = ()
     orders: tuple[Order, ...] = ()
-    order_context: str | None = None
+    order_context: OrderContext | None = None
     recent_tickets: tuple[RecentTicket, ...] = ()
+    order_numbers: tuple[str, ...] = ()
+
+    @property
+    def context(self) -> Context | None:
+        """The last four as one value; null when there is nothing in it."""
+        known = Context(
+            order_numbers=self.order_numbers,
+            orders=self.orders,
+            order_context=self.order_context,
+            recent_tickets=self.recent_tickets,
+        )
+        return None if known == Context() else known

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from contracts.base import Payload
+from contracts.resolved import Context
 
 Change = Literal[
     "created",
@@ -69,6 +70,9 @@ class Ticket(Payload, frozen=True, kw_only=True):
     refers_to: UUID | None = None
     """An older ticket it is related to, without having joined it."""
     messages: int = 0
+    context: Context | None = None
+    """Orders and earlier tickets of the customer, as they were when its newest message was decided on. It stays the same
+    when people change or transfer the ticket."""
 
 
 class Cause(Payload, frozen=True, kw_only=True):

@@ -25,6 +25,11 @@ class Store(Node, frozen=True, kw_only=True):
 
     id: str
     name: str
+    orders: Literal["shopify", "pushed"] | None = None
+    """Where its orders are known: at Shopify, or here, since the shop pushes or imports them. Null: nowhere."""
+    order_number: str | None = None
+    """How its order numbers look in a text, as a pattern of RE2, with at most one group that holds the number alone:
+    `#?(10\\d{2,6})`. Null: texts are not searched."""
 
 
 class Calendar(Node, frozen=True, kw_only=True):
@@ -60,6 +65,15 @@ class Category(Node, frozen=True, kw_only=True):
     """Agent ids; null: every member of the department."""
 
 
+class MailSender(Node, frozen=True, kw_only=True):
+    """Whom customers see in mails: `From: "name" <address>`, and the lines below the text. Answers to these mails must
+    reach an account of channel `email`."""
+
+    name: str
+    address: str
+    signature: str = ""
+
+
 class Department(Node, frozen=True, kw_only=True):
     """Exactly one department owns a ticket. `method` is the default of its categories."""
 
@@ -72,6 +86,8 @@ class Department(Node, frozen=True, kw_only=True):
     members: tuple[str, ...] = ()
     public: bool = True
     """May be picked on a contact form."""
+    sender: MailSender | None = None
+    """Null: the workspace's."""
 
 
 class Agent(Node, frozen=True, kw_only=True):
@@ -183,3 +199,7 @@ class Workspace(Node, frozen=True, kw_only=True):
     continuity_days: int = 30
     pull_limit: int = 1
     """How many pulled tickets an agent may work on at once; solved and waiting ones do not count."""
+    recent_tickets: int = 5
+    """How many of the customer's earlier tickets are told with each message."""
+    sender: MailSender | None = None
+    """Whom mails of departments without a sender of their own are from. Null, and none there: no mail leaves."""

@@ -13,7 +13,7 @@ import msgspec
 from contracts import ids
 from contracts.calendars import NeverOpen
 from contracts.inbound import InboundMessage
-from contracts.resolved import ResolvedMessage
+from contracts.resolved import Context, ResolvedMessage
 from contracts.ticket import Deadline, Priority, Ticket
 from router import assign as assignment
 from router import categorise, continuity, prioritise
@@ -37,6 +37,7 @@ from router.facts import (
 from router.ruleset import RuleSet
 
 NOBODY = "nobody"
+_ORDERS = 20
 _NAMED = 10
 """More mails before it than this need not be remembered with each mail of a long conversation."""
 
@@ -56,6 +57,8 @@ def place(
         "continuity": _shown(found),
         "rules": verdict.matched,
     }
+    if (context := resolved.context) is not None:
+        record["context"] = msgspec.to_builtins(context)
     if found.joins is not None:
         return _join(resolved, message, found.joins, verdict.tags, record, now)
     placed = categorise.place(message, picked, verdict, rules)
@@ -91,6 +94,7 @@ def place(
         messages=1,
         created_at=message.received_at,
         updated_at=now,
+        context=context,
     )
     return Placement(
         resolved,
@@ -173,6 +177,7 @@ def _join(
         messages=ticket.messages + 1,
         tags=(*ticket.tags, *(tag for tag in tags if tag not in ticket.tags)),
         updated_at=now,
+        context=_renewed(ticket, resolved.context),
     )
     return Placement(
         resolved,
@@ -186,6 +191,22 @@ def _join(
         refs=_refs(message),
         participants=continuity.joining(message),
         reopens=wakes and ticket.status == "solved",
+    )
+
+
+def _renewed(ticket: Ticket, known: Context | None) -> Context | None:
+    """What is known now. The ticket stays about every order that was named on it, and what a shop said once is not forgotten
+    when it does not say it again."""
+    before = ticket.context
+    if before is None or known is None:
+        return known or before
+    told = {(order.store, order.number) for order in known.orders}
+    kept = (order for order in before.orders if (order.store, order.number) not in told)
+    return Context(
+        order_numbers=tuple(dict.fromkeys((*before.order_numbers, *known.order_numbers))),
+        orders=(*known.orders, *kept)[:_ORDERS],
+        order_context=known.order_context,
+        recent_tickets=tuple(recent for recent in known.recent_tickets if recent.ticket != ticket.id),
     )
 
 

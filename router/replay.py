@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from contracts.inbound import InboundMessage
-from contracts.resolved import ResolvedMessage
+from contracts.resolved import Context, ResolvedMessage
 from contracts.ticket import Ticket
 from router import continuity
 from router.decide import assign, place, rotation_key
@@ -20,6 +22,10 @@ def again(
 ) -> dict[str, Any]:
     """The record of a ticket's opening, decided anew. `rules` must be of the version that the record names."""
     now = datetime.fromisoformat(record["now"])
+    known = msgspec.convert(record.get("context", {}), Context)
+    resolved = msgspec.structs.replace(
+        resolved, **{name: getattr(known, name) for name in known.__struct_fields__}
+    )
     placement = place(resolved, message, _facts(record, resolved, message), rules, now)
     return assign(placement, _staff(record, placement, rules), rules).record
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from contracts.channels import LIMITS
 from contracts.ticket import Priority
 from contracts.workspace import Actions, Calendar, Category, Condition, Rule, Workspace
+from sinks import config_mail_and_orders
 from sinks.yaml_files import Location
 
 Finding = tuple[Location, str, str]
@@ -33,6 +34,7 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield from _unique(workspace)
     for index, calendar in enumerate(workspace.calendars):
         yield from _calendar(("calendars", index), calendar)
+    yield from config_mail_and_orders.check(workspace)
     yield from _policies(workspace)
     yield from _departments(workspace, known)
     for index, category in enumerate(workspace.categories):

@@ -10,9 +10,11 @@ from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from contracts.base import decoder, encode
+from contracts.resolved import Context
 from contracts.ticket import Deadline, Ticket
 
 _deadlines = decoder(Deadline)
+_contexts = decoder(Context)
 
 
 class StoredTicket(NamedTuple):
@@ -25,8 +27,8 @@ class StoredTicket(NamedTuple):
 
 
 async def stored_tickets(cursor: AsyncCursor[TupleRow]) -> list[StoredTicket]:
-    """The rows of a query that selects every column of `tickets` by name (`deadline::text AS deadline`), in any order;
-    further columns are ignored. Raises `KeyError` for a query that forgot one."""
+    """The rows of a query that selects every column of `tickets` by name (documents as text: `deadline::text AS deadline`), in any
+    order; further columns are ignored. Raises `KeyError` for a query that forgot one."""
     names = [column.name for column in cursor.description or ()]
     return [stored_ticket(dict(zip(names, row, strict=True))) for row in await cursor.fetchall()]
 
@@ -56,6 +58,7 @@ def stored_ticket(row: Mapping[str, Any]) -> StoredTicket:
         messages=row["messages"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        context=_contexts.decode(row["context"]) if row["context"] else None,
     )
     return StoredTicket(ticket, row["version"], row["pulled"], bytes(row["audit_head"]))
 
@@ -88,6 +91,7 @@ def ticket_columns(stored: StoredTicket) -> dict[str, Any]:
         "created_at": ticket.created_at,
         "updated_at": ticket.updated_at,
         "audit_head": stored.audit_head,
+        "context": encode(ticket.context).decode() if ticket.context else None,
     }
 
 

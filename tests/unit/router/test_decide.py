@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+import msgspec
+
 from contracts.base import encode
+from contracts.resolved import Context, Order, RecentTicket
 from contracts.workspace import Actions, Calendar, Rule
-from router.facts import Staff
+from router.decide import place
+from router.facts import Facts, Staff
 from router.ruleset import RuleSet
-from tests.support.routing import NOW, WORKSPACE, Desk, mail, message, rule_set, workspace
+from tests.support.routing import NOW, WORKSPACE, Desk, chat, mail, message, resolved, rule_set, workspace
 
 
 def test_a_ticket_has_a_department_an_owner_or_queue_and_a_deadline() -> None:
@@ -83,3 +87,21 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
 def test_the_record_is_small() -> None:
     plan = Desk(rule_set()).take(message(str(uuid4()), fields={"department": "returns"}))
     assert len(encode(plan.record)) < 4096
+
+
+def test_a_ticket_stays_about_what_was_named_on_it() -> None:
+    rules, facts, first, second = rule_set(), Facts(), chat("one"), chat("two")
+    told = Order(number="1042", store="north", named=True, fulfilment="unfulfilled")
+    known = msgspec.structs.replace(
+        resolved(first), order_numbers=("1042",), orders=(told,), order_context="available"
+    )
+    opened = place(known, first, facts, rules, NOW)
+    facts.after(opened)
+    own = RecentTicket(ticket=opened.ticket.id, number=1)
+    unknown = msgspec.structs.replace(
+        resolved(second), order_numbers=("1039",), order_context="unavailable", recent_tickets=(own,)
+    )
+    context = place(unknown, second, facts, rules, NOW).ticket.context
+    assert context == Context(
+        order_numbers=("1042", "1039"), orders=(told,), order_context="unavailable", recent_tickets=()
+    )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import msgspec
 import pytest
 
 from contracts.base import encode
 from contracts.inbound import InboundMessage
+from contracts.resolved import Order, RecentTicket
+from router.decide import assign, place
+from router.facts import Facts, Staff
 from router.replay import again
 from tests.support.routing import DAY, NOW, Desk, chat, mail, message, resolved, rule_set
 
@@ -40,6 +45,21 @@ def test_an_opening_decided_again_gives_the_same_bytes(story: object) -> None:
     inbound = story(desk)  # type: ignore[operator]
     plan = desk.take(inbound)
     assert plan.placement.opens
+    stored = encode(plan.record)
+    assert encode(again(msgspec.json.decode(stored), resolved(inbound), inbound, RULES)) == stored
+
+
+def test_orders_and_earlier_tickets_are_part_of_what_was_read() -> None:
+    inbound = message("one", fields={"department": "returns"})
+    known = msgspec.structs.replace(
+        resolved(inbound),
+        order_numbers=("1042",),
+        order_context="available",
+        orders=(Order(number="1042", named=True, placed_at=NOW),),
+        recent_tickets=(RecentTicket(ticket=uuid4(), number=7, created_at=NOW),),
+    )
+    plan = assign(place(known, inbound, Facts(), RULES, NOW), Staff(), RULES)
+    assert plan.ticket.context == known.context
     stored = encode(plan.record)
     assert encode(again(msgspec.json.decode(stored), resolved(inbound), inbound, RULES)) == stored
 

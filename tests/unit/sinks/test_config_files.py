@@ -67,6 +67,24 @@ def test_good_files(tmp_path: Path) -> None:
             "departments.yaml:6:15: no agent `ann`. Defined: ben.",
         ),
         (
+            {"stores": "stores:\n  - {id: a, name: A, order_number: '(?=1)'}\n"},
+            "stores.yaml:2:22: no pattern: invalid perl operator: (?=. Patterns are RE2's: no look-around, no back references.",
+        ),
+        (
+            {"stores": "stores:\n  - {id: a, name: A, order_number: '\\d*'}\n"},
+            "stores.yaml:2:22: matches an empty text. A number has at least one character.",
+        ),
+        (
+            {"stores": "stores:\n  - {id: a, name: A, orders: magento}\n"},
+            "stores.yaml:2:22: invalid enum value 'magento'",
+        ),
+        (
+            {
+                "workspace": 'slug: shop\nname: Shop\nsender: {name: "A\\nBcc: eve@x.example", address: a@x.example}\n'
+            },
+            "workspace.yaml:3:10: must be one line. Write the name that customers are to see.",
+        ),
+        (
             {"accounts": "accounts:\n  - {id: shop, channel: fax}\n"},
             f"accounts.yaml:2:16: no channel `fax`. Defined: {', '.join(sorted(LIMITS))}.",
         ),
