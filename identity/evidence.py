@@ -41,7 +41,7 @@ def observations(
     """The counterpart's handles that may identify, best first: without mentions, shared ones and junk. `region`: the
     account's country; `own`: the workspace's own handles (`shared.own_handles`)."""
     found: dict[HandleKey, Observation] = {}
-    moved = new_number(message) is not None
+    moved = moved_to(message) is not None
     for kind, given, proof, evidence in _counterpart(message):
         if proof == "mentioned":
             continue
@@ -55,10 +55,14 @@ def observations(
     return sorted(found.values(), key=lambda o: (_PRIORITY.get(o.key[1], _CHANNEL_ID), o.key[1], o.key[2]))
 
 
-def new_number(message: InboundMessage) -> str | None:
-    """The number that the person has from now on, as their network says; None for all other events."""
-    given = message.fields.get("new_number") if message.kind == "system" else None
-    return f"+{given.removeprefix('+')}" if given else None
+def moved_to(message: InboundMessage) -> tuple[str, str] | None:
+    """The number or user id (kind, value) that the person has from now on, as their network says; None for all other events."""
+    if message.kind != "system":
+        return None
+    if number := message.fields.get("new_number"):
+        return "phone", f"+{number.removeprefix('+')}"
+    user = message.fields.get("new_user_id")
+    return ("whatsapp_user", user) if user else None
 
 
 def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof, str | None]]:
@@ -70,7 +74,7 @@ def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof, str
         for recipient in message.recipients:
             if recipient.kind is not None:
                 yield recipient.kind, recipient.value, "channel", None
-    if number := new_number(message):
-        yield "phone", number, "verified", None
+    if moved := moved_to(message):
+        yield *moved, "verified", None
     if message.kind == "bounce" and (unreached := message.fields.get("failed_recipient")):
         yield "email", unreached, "claimed", None

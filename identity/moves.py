@@ -1,7 +1,8 @@
-"""The entry of identity: the plan for one message of any kind, also for the news that a person has another number now.
+"""The entry of identity: the plan for one message of any kind, also for the news that a person has another number or user id
+now.
 
-Their network says so (WhatsApp's `user_changed_number`), so the new number is the person's; and the old one, which the carrier
-gives to somebody else one day, proves nothing about them any more.
+Their network says so (WhatsApp's `user_changed_number` and `user_changed_user_id`), so the new one is the person's; and the old
+one, which is given to somebody else one day, proves nothing about them any more.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import Suggestion
 from identity import decide
 from identity.decide import ClaimPolicy, Link, Plan
-from identity.evidence import Observation, new_number
+from identity.evidence import Observation, moved_to
 from identity.facts import Facts, Holder
 
 
@@ -21,13 +22,16 @@ def resolve(
     message: InboundMessage, seen: Sequence[Observation], facts: Facts, policy: ClaimPolicy = "attach"
 ) -> Plan:
     """The plan for one message. `seen` is in order of priority (`evidence.observations`)."""
-    moved = _moved(message, seen, facts) if new_number(message) else None
+    to = moved_to(message)
+    moved = _moved(message, seen, facts, to[0]) if to else None
     return moved or decide.resolve(message, seen, facts, policy)
 
 
-def _moved(message: InboundMessage, seen: Sequence[Observation], facts: Facts) -> Plan | None:
-    """None when nobody is known by the old number, nor by the account."""
-    new = next((o for o in seen if o.key[1] == "phone" and o.proven), None)
+def _moved(
+    message: InboundMessage, seen: Sequence[Observation], facts: Facts, kind: str
+) -> Plan | None:
+    """`kind`: of the handle that changed. None when nobody is known by the old one, nor by any other."""
+    new = next((o for o in seen if o.key[1] == kind and o.proven), None)
     others = [o for o in seen if o is not new]
     person = _person(message, new, others, facts)
     if new is None or person is None:
@@ -35,7 +39,7 @@ def _moved(message: InboundMessage, seen: Sequence[Observation], facts: Facts) -
     links = [
         Link(old, held.own, "revoked", held.customer)
         for old in others
-        if old.key[1] == "phone"
+        if old.key[1] == kind
         and (held := facts.holder(old.key, message.message_id))
         and held.customer == person.customer
     ]
@@ -43,9 +47,9 @@ def _moved(message: InboundMessage, seen: Sequence[Observation], facts: Facts) -
     free = taken is None and not facts.is_contested(new.key, message.message_id)
     if free and facts.person(person.customer).has_room([new.key]):
         links.append(Link(new, person.own, "linked", person.customer))
-    plan = Plan(message, person.customer, trust="verified", matched_by="phone", links=tuple(links))
+    plan = Plan(message, person.customer, trust="verified", matched_by=kind, links=tuple(links))
     if taken is not None and taken.customer != person.customer:
-        # Somebody wrote from the new number before: people see that it may be the same person.
+        # Somebody wrote from the new one before: people see that it may be the same person.
         return replace(plan, suggestions=(Suggestion(customer=taken.customer, reason="number_changed"),))
     return plan
 
@@ -53,7 +57,7 @@ def _moved(message: InboundMessage, seen: Sequence[Observation], facts: Facts) -
 def _person(
     message: InboundMessage, new: Observation | None, others: Sequence[Observation], facts: Facts
 ) -> Holder | None:
-    """Who holds the account or the old number. Read again, the message finds the link that it made itself."""
+    """Who holds the old one, or another of the message's handles. Read again, the message finds the link that it made itself."""
     held = (facts.holder(o.key, message.message_id) for o in others)
     known = next((one for one in held if one), None)
     return known or (facts.linked_by(new.key, message.message_id) if new else None)

@@ -34,6 +34,14 @@ from ingest.whatsapp_content import Content, content
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 
+_CHANGED = {
+    "user_changed_number": "phone",
+    "customer_changed_number": "phone",
+    "user_changed_user_id": "whatsapp_user",
+}
+"""News of a person who is known by another handle from now on, and of what kind it is."""
+
+
 class WhatsApp(Webhook):
     """Each event is a message of its own: messages, statuses, echoes of agents who answer in the app, calls."""
 
@@ -48,6 +56,8 @@ class WhatsApp(Webhook):
         | {"message_template_components_update", "message_template_quality_update", "tracking_events"}
         | {"message_template_status_update", "partner_solutions", "payment_configuration_update"}
         | {"phone_number_name_update", "phone_number_quality_update", "smb_app_state_sync"}
+        | {"group_lifecycle_update", "group_participants_update", "group_settings_update"}
+        | {"group_status_update"}
         | {"template_category_update", "template_correct_category_detection", "user_preferences"}
     )
 
@@ -206,11 +216,15 @@ def _said(message: dict[str, Any], said: Content, person: _Person) -> dict[str, 
 
 
 def _system(event: _Event, identity: str, system: dict[str, Any], person: _Person) -> InboundMessage:
-    """A fact about the person. After a change of number the old one proves nothing any more."""
-    handles = person.handles
-    if system.get("type") == "user_changed_number":
-        handles = tuple(h if h.kind != "phone" else Handle(kind="phone", value=h.value) for h in handles)
-    facts = {"system": system.get("type"), "body": system.get("body"), "new_number": system.get("wa_id")}
+    """A fact about the person. After a change of number or user id the old one proves nothing any more."""
+    what, facts = words(system.get("type")), {"system": system.get("type"), "body": system.get("body")}
+    changed = _CHANGED.get(what)
+    if changed == "phone":
+        facts["new_number"] = system.get("wa_id") or system.get("new_wa_id")
+    elif changed == "whatsapp_user":
+        facts["new_user_id"] = system.get("user_id")
+        person = person._replace(user=ident_or_none(system.get("previous_user_id")) or person.user)
+    handles = tuple(Handle(kind=h.kind, value=h.value) if h.kind == changed else h for h in person.handles)
     sender = Sender(handles=handles, raw=person.key)
     return event.made("system", identity, person, sender=sender, fields=fields(facts))
 

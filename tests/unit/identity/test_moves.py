@@ -43,6 +43,17 @@ def test_the_new_number_is_the_persons_and_the_old_one_is_not(others: tuple[Any,
     assert stranger.generation == 1
 
 
+def test_a_new_user_id_is_the_persons_and_the_old_one_is_not() -> None:
+    registry, old, new = Registry(), "PL.777", "MX.888"
+    news = shown("move", ("whatsapp_user", old, "claimed"), kind="system", fields={"new_user_id": new})
+    before, moved = registry.take_all([writes("before", OLD, USER), news])
+    after = registry.take(shown("after", ("whatsapp_user", new, "channel")))
+    stranger = registry.take(shown("stranger", USER, received_at=NOW + 90 * DAY))
+    assert written(moved.links) == [("revoked", old), ("linked", new)]
+    assert moved.customer == after.customer == before.customer
+    assert stranger.customer != before.customer
+
+
 def test_the_account_finds_the_person_where_the_number_does_not() -> None:
     registry = Registry()
     before, moved = registry.take_all([shown("before", USER), moves("move", USER)])
