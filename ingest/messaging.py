@@ -17,13 +17,14 @@ _THUMBS = frozenset({369239263222822, 369239343222814, 369239383222810})
 _TYPES = {"image": "image/*", "video": "video/*", "audio": "audio/*"}
 _STATUSES = {"delivery": "delivered", "read": "read", "messaging_seen": "read", "seen": "read"}
 _SYSTEM = frozenset(
-    {"optin", "referral", "account_linking", "policy_enforcement", "app_roles", "game_play"}
+    {"optin", "referral", "account_linking", "policy_enforcement", "policy-enforcement", "app_roles"}
     | {
         "pass_thread_control",
         "take_thread_control",
         "request_thread_control",
         "message_request",
         "messaging_feedback",
+        "game_play",
     }
 )
 
@@ -187,7 +188,7 @@ def _content(message: dict[str, Any]) -> _Content:
             # A link in the text is sent a second time, with its title.
             if not (link := words(attachment.get("url"))) or link not in said[0]:
                 said.append(text)
-        elif url := words(payload.get("url")):
+        elif url := words(payload.get("url")) or words(payload.get("story_media_url")):
             files.append(
                 Attachment(
                     name=kind or "file",
@@ -215,7 +216,8 @@ def _spoken(kind: str, attachment: dict[str, Any], payload: dict[str, Any]) -> s
         title = words(attachment.get("title")) or words(payload.get("title"))
         return " ".join(filter(None, (title, link)))
     if kind == "template":
-        cards = [mapping(card) for card in items(payload.get("elements"))]
+        shown = mapping(payload.get("product")) or payload
+        cards = [mapping(card) for card in items(shown.get("elements"))]
         titles = [payload.get("text"), payload.get("title"), *(card.get("title") for card in cards)]
         return "\n".join(filter(None, map(words, titles)))
     return ""

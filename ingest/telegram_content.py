@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contracts.inbound import Attachment, Handle
+from ingest import filenames
 from ingest.events import items, mapping, words
 from ingest.text import one_line
 
@@ -50,7 +51,7 @@ def _files(body: dict[str, Any]) -> Iterator[Attachment]:
 
 def _file(kind: str, file: dict[str, Any]) -> Attachment:
     return Attachment(
-        name=one_line(str(file.get("file_name") or kind), 200),
+        name=filenames.safe(words(file.get("file_name"))) or kind,
         type=one_line(str(file.get("mime_type") or _TYPES.get(kind, "application/octet-stream")), 100),
         size=size if type(size := file.get("file_size")) is int else None,
         provider_ref=str(file["file_id"]),

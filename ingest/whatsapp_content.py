@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from contracts.inbound import Attachment, Handle
+from ingest import filenames
 from ingest.events import items, mapping, words
-from ingest.text import one_line
 
 _FILES = ("image", "video", "audio", "document", "sticker")
+_ANSWERS = ("button_reply", "list_reply", "nfm_reply", "call_permission_reply")
 
 
 class Content(NamedTuple):
@@ -44,7 +45,7 @@ def _text(body: dict[str, Any]) -> Content:
 
 def _file(kind: str, file: dict[str, Any]) -> Content:
     attachment = Attachment(
-        name=one_line(words(file.get("filename")), 200) or kind,
+        name=filenames.safe(words(file.get("filename"))) or kind,
         type=words(file.get("mime_type")) or "application/octet-stream",
         # By its id: the address that may come along is good for minutes only.
         provider_ref=words(file.get("id")) or words(file.get("url")) or None,
@@ -64,7 +65,9 @@ def _contacts(cards: list[dict[str, Any]]) -> Content:
             words(phone.get("phone")) or words(phone.get("wa_id")) for phone in items(card.get("phones"))
         ]
         emails = [words(one.get("email")) for one in items(card.get("emails"))]
-        name = words(mapping(card.get("name")).get("formatted_name"))
+        named = mapping(card.get("name"))
+        parts = (words(named.get("first_name")), words(named.get("last_name")))
+        name = words(named.get("formatted_name")) or " ".join(filter(None, parts))
         lines.append(" ".join(filter(None, (name, *numbers, *emails))))
         # A number that we asked for is the person's own, as far as they say; any other card is somebody's.
         asked = words(mapping(card.get("origin")).get("type") or card.get("origin")).startswith(
@@ -78,7 +81,7 @@ def _contacts(cards: list[dict[str, Any]]) -> Content:
 
 def _interactive(answer: dict[str, Any]) -> Content:
     """A chosen button or row says its title; a form says its fields; a permission says nothing to answer to."""
-    kind = words(answer.get("type"))
+    kind = words(answer.get("type")) or next((name for name in _ANSWERS if name in answer), "")
     given = mapping(answer.get(kind))
     if kind == "nfm_reply":
         return Content(fields=_form(words(given.get("response_json"))))

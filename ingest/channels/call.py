@@ -132,7 +132,7 @@ def _event(call: Call, given: dict[str, Any]) -> Any:
         kind="call",
         direction="out" if outgoing else "in",
         target=identity,
-        conversation_key=person if known else None,
+        conversation_key=_compared(person) if known else None,
         sender=Sender(
             handles=known,
             display_name=words(given.get("name"))[:200] or None,
@@ -173,6 +173,12 @@ def _check_times(given: Mapping[str, Any]) -> None:
     for name in _TIMES:
         if given.get(name) is not None and when(given[name]) is None:
             raise Refused("invalid", "no time", status=422, field=name)
+
+
+def _compared(number: str) -> str:
+    """One spelling of a number, so that calls from it find each other: `0048 22 123-45 67` is `+48221234567`."""
+    digits = re.sub(r"[^\d+]", "", re.split(r"(?i)\s*(?:ext|x|;)", number, maxsplit=1)[0])
+    return re.sub(r"^00", "+", digits) or number
 
 
 def _number(value: Any) -> str:

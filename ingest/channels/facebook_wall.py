@@ -39,8 +39,8 @@ class FacebookWall(Webhook):
 def _change(call: Call, page: str, value: dict[str, Any]) -> Iterator[InboundMessage]:
     item, verb = words(value.get("item")), words(value.get("verb"))
     post, comment = ident_or_none(value.get("post_id")), ident_or_none(value.get("comment_id"))
-    about = comment or post or ident(value["post_id"])
-    author = mapping(value.get("from"))
+    about = comment or post
+    author = mapping(value.get("from")) or {"id": value.get("sender_id"), "name": value.get("sender_name")}
     person = ident_or_none(author.get("id"))
     ours = person == page
     kind, provider_id = _kind(item, verb, about, ours, value)
@@ -77,9 +77,11 @@ def _change(call: Call, page: str, value: dict[str, Any]) -> Iterator[InboundMes
     )
 
 
-def _kind(item: str, verb: str, about: str, ours: bool, value: dict[str, Any]) -> tuple[Kind, str]:
+def _kind(item: str, verb: str, about: str | None, ours: bool, value: dict[str, Any]) -> tuple[Kind, str]:
     """What happened, and its id: the thing's own for what is new, and for what happens to it the thing's and the change's."""
     change = composed(about, item, verb, ids.sha256_hex(canonical(value))[:16])
+    if about is None:
+        return "unsupported", change
     if item in _FEELINGS:
         return "reaction", change
     if item != "comment" and item not in _POSTS:

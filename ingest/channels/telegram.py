@@ -27,7 +27,7 @@ UPDATES = (
 
 _CONTENT = frozenset({"message", "edited_message", "business_message", "edited_business_message"})
 _GROUPS = frozenset({"group", "supergroup", "channel"})
-_START = re.compile(r"^/start(?: (\S{1,64}))?\s*$")
+_START = re.compile(r"^/start(?:@\w+)?(?: (\S{1,64}))?\s*$")
 
 
 class Telegram:
@@ -76,10 +76,9 @@ class _Update:
         """One, but for deletions: one for each message that is gone."""
         if self._type != "deleted_business_messages":
             return [self._message()]
-        chat = self._body["chat"]["id"]
         return [
-            self._event("delete", f"update:{self._id}:{ident(number)}", target=f"{ident(chat)}:{number}")
-            for number in self._body["message_ids"]
+            self._event("delete", f"update:{self._id}:{ident(gone)}", target=_number(self._body, gone))
+            for gone in self._body["message_ids"]
         ]
 
     def _message(self) -> InboundMessage:
@@ -89,7 +88,7 @@ class _Update:
         if self._type == "callback_query":
             return self._callback(body)
         if self._type == "message_reaction":
-            target = f"{ident(body['chat']['id'])}:{ident(body['message_id'])}"
+            target = _number(body, body["message_id"])
             return self._event(
                 "reaction", target=target, person=body.get("user"), text=_feelings(body) or None
             )
@@ -104,7 +103,7 @@ class _Update:
 
     def _content(self, body: dict[str, Any], edited: bool) -> InboundMessage:
         chat, person = body["chat"], body.get("from") or {}
-        number = f"{ident(chat['id'])}:{ident(body['message_id'])}"
+        number = _number(body, body["message_id"])
         outgoing = "business_connection_id" in body and person.get("id") != chat["id"]
         text, attachments = telegram_content.text(body), telegram_content.attachments(body)
         kind: Kind = "edit" if edited else "echo" if outgoing else "message"
@@ -116,7 +115,7 @@ class _Update:
         author = None if "sender_chat" in body else person
         return self._event(
             kind,
-            f"{number}:{ident(body['edit_date'])}" if edited else number,
+            f"{number}:{ident(body.get('edit_date') or self._id)}" if edited else number,
             author,
             (Recipient(value=ident(chat["id"]), kind="telegram_user"),) if outgoing else (),
             handles=telegram_content.contact(body, person),
@@ -137,13 +136,18 @@ class _Update:
         posted = body.get("is_automatic_forward") is True or (
             (body.get("from") or {}).get("is_bot") is True and "sender_chat" not in body
         )
-        return posted or self._raw.options.get("groups") != "yes"
+        return posted or not self._wants_groups
+
+    @property
+    def _wants_groups(self) -> bool:
+        return self._raw.options.get("groups") == "yes"
 
     def _callback(self, body: dict[str, Any]) -> InboundMessage:
         """A pressed button: the text is its data, and the person is who pressed, not who wrote the message."""
         identity = ident(body["id"])
         text = clean(words(body.get("data"))) or None
-        kind: Kind = "message" if text else "unsupported"
+        in_group = mapping(mapping(body.get("message")).get("chat")).get("type") in _GROUPS
+        kind: Kind = "message" if text and (self._wants_groups or not in_group) else "unsupported"
         more = {"callback_query_id": identity}
         return self._event(kind, f"callback:{identity}", body["from"], text=text, more=more)
 
@@ -201,7 +205,15 @@ def _feelings(body: dict[str, Any]) -> str:
 
 def _answered(body: dict[str, Any]) -> tuple[str, ...]:
     answered = body.get("reply_to_message")
-    return (f"{ident(body['chat']['id'])}:{ident(answered['message_id'])}",) if answered else ()
+    return (_number(body, answered["message_id"]),) if answered else ()
+
+
+def _number(body: dict[str, Any], message: Any) -> str:
+    """A message is numbered within its chat. A business account numbers its own: those of its chat with somebody are not
+    those of the bot's chat with the same person."""
+    connection = body.get("business_connection_id")
+    within = (ident(connection),) if connection else ()
+    return ":".join((*within, ident(body["chat"]["id"]), ident(message)))
 
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.channels import LIMITS, Limits
 from contracts.inbound import Attachment, Handle, InboundMessage, Kind, Sender
-from ingest import signatures
+from ingest import filenames, signatures
 from ingest.channel import Normalised, Raw, Request
 from ingest.events import Call, composed, decoded, fields, ident, ident_or_none, mapping, when, words
 from ingest.text import one_line
@@ -96,14 +96,15 @@ def _text(message: dict[str, Any]) -> str:
         said += [words(card.get("name")), words(card.get("phone_number"))]
     elif kind == "sticker" and not message.get("media"):
         said.append(f"[sticker {message['sticker_id']}]")
-    return " ".join(filter(None, said))
+    # A link often stands in the text as well.
+    return " ".join(dict.fromkeys(filter(None, said)))
 
 
 def _attachments(message: dict[str, Any]) -> tuple[Attachment, ...]:
     kind, url = words(message.get("type")), words(message.get("media"))
     if not url or kind == "url":
         return ()
-    name = one_line(words(message.get("file_name")), 200) or kind or "file"
+    name = filenames.safe(words(message.get("file_name"))) or kind or "file"
     size = message.get("size")
     return (
         Attachment(

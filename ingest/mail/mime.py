@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ingest.mail import charsets, filenames, headers, html, transfer
+from ingest import filenames
+from ingest.mail import charsets, headers, html, transfer
 from ingest.mail.headers import Headers
 from ingest.text import clean
 
