@@ -27,9 +27,7 @@ def resolve(
     return moved or decide.resolve(message, seen, facts, policy)
 
 
-def _moved(
-    message: InboundMessage, seen: Sequence[Observation], facts: Facts, kind: str
-) -> Plan | None:
+def _moved(message: InboundMessage, seen: Sequence[Observation], facts: Facts, kind: str) -> Plan | None:
     """`kind`: of the handle that changed. None when nobody is known by the old one, nor by any other."""
     new = next((o for o in seen if o.key[1] == kind and o.proven), None)
     others = [o for o in seen if o is not new]

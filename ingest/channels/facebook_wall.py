@@ -10,7 +10,7 @@ from contracts import ids
 from contracts.channels import LIMITS, Limits
 from contracts.inbound import Attachment, Handle, InboundMessage, Kind, Recipient, Sender
 from ingest import provider_files
-from ingest.events import Call, canonical, composed, fields, ident, ident_or_none, items, mapping, when, words
+from ingest.events import Call, canonical, composed, fields, ident_or_none, items, mapping, when, words
 from ingest.meta import Part, Webhook
 from ingest.text import one_line
 
