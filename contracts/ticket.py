@@ -65,6 +65,12 @@ class Ticket(Payload, frozen=True, kw_only=True):
     agent: str | None = None
     queue: str | None = None
     """The department whose queue holds it while no agent does."""
+    held_since: datetime | None = None
+    """Since when this agent has it; without an agent, since when it waits in this queue."""
+    lease_until: datetime | None = None
+    """By when its agent does something about it, or it goes back to the queue; null: no lease runs."""
+    step: str | None = None
+    """The department's own status, where it has some and one was set; `status` is what it means to everybody else."""
     deadline: Deadline | None = None
     tags: tuple[str, ...] = ()
     refers_to: UUID | None = None

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from contracts.ticket import Priority
+from contracts.ticket import Priority, Status
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -62,7 +62,32 @@ class Category(Node, frozen=True, kw_only=True):
     method: Method | None = None
     priority: Priority | None = None
     members: tuple[str, ...] | None = None
-    """Agent ids; null: every member of the department."""
+    """Agent ids; null: every member of the department who has not chosen other categories."""
+    skills: tuple[str, ...] = ()
+    """Who gets its tickets has all of these."""
+    relax_minutes: int | None = None
+    """After so much working time in the queue any member may have it, without the skills; null: never."""
+
+
+class DepartmentStatus(Node, frozen=True, kw_only=True):
+    """One status of a department's own process, such as `awaiting parcel`."""
+
+    name: str
+    means: Status
+    """What it is to everybody else: counts, deadlines, limits and continuity go by this."""
+    next: tuple[str, ...] = ()
+    """Names of the statuses that people may move to from here."""
+
+
+class Overflow(Node, frozen=True, kw_only=True):
+    """Whose agents help out. The ticket stays where it is: only who may take it is widened."""
+
+    to: str
+    """A department: those of its members who have the skills that the ticket needs."""
+    above: int
+    """Helps while more than so many tickets wait in this department's queue,"""
+    below: int | None = None
+    """and fewer than so many in the helping one's; null: however many."""
 
 
 class MailSender(Node, frozen=True, kw_only=True):
@@ -83,21 +108,68 @@ class Department(Node, frozen=True, kw_only=True):
     sla: str
     method: Method = "round_robin"
     priority: Priority = "medium"
-    members: tuple[str, ...] = ()
+    members: tuple[str, ...] | Literal["all"] = ()
+    """Agent ids in the order of their turns; `all`: every active agent. Agents may also name it themselves."""
     public: bool = True
     """May be picked on a contact form."""
     sender: MailSender | None = None
     """Null: the workspace's."""
+    to_solve: bool = True
+    """Its tickets are handed out: in turn, or by pull-next. Otherwise they wait until somebody is named for them."""
+    pull_limit: int | None = None
+    """How many of its pulled tickets an agent may work on at once; null: only the agent's own limit holds."""
+    statuses: tuple[DepartmentStatus, ...] = ()
+    """Its own process; none: new, open, waiting, solved, with every move but back to new."""
+    overflow: tuple[Overflow, ...] = ()
+    """Departments that help out, in order of preference."""
+    availability: dict[str, str] = {}
+    """Channel -> calendar in which somebody is there for it. Channels that are not listed: the department's calendar."""
+    shift_end: Literal["keep", "return_to_queue"] = "keep"
+    """What happens to unsolved tickets of an agent who goes off."""
+    lease_minutes: int | None = None
+    """A ticket whose agent does nothing about it for so much working time goes back to the queue; null: never. Waiting for
+    the customer does not count."""
+    affinity_days: int = 0
+    """A customer's new ticket goes to the agent who had their last one here, if that is not older; 0: by method alone."""
+
+
+class Absence(Node, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
+    """Sick leave, a holiday. Local dates (YYYY-MM-DD), both included, or local times (YYYY-MM-DDTHH:MM), the end excluded; in
+    the zone of the agent's calendar, else of the workspace."""
+
+    first: str
+    last: str
+    deputy: str | None = None
+    """The agent who gets what was meant for them, if they are there."""
 
 
 class Agent(Node, frozen=True, kw_only=True):
-    """A person who works on tickets. Present by configuration for now."""
+    """A person who works on tickets."""
 
     id: str
     name: str
     email: str | None = None
     present: bool = True
+    """Whether they count as present until they say so themselves at the desk."""
     role: Literal["agent", "lead", "admin"] = "agent"
+    active: bool = True
+    """Otherwise they are a member of nothing."""
+    departments: tuple[str, ...] = ()
+    """Besides those that list them as a member."""
+    categories: tuple[str, ...] | None = None
+    """Paths: the only categories, with all below them, whose tickets they get; null: all of their departments."""
+    skills: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes; none: any language."""
+    capacity: int | None = None
+    """How much they may hold before no more is given to them; null: no limit. Pull-next has a limit of its own."""
+    weights: dict[str, int] = {}
+    """Channel -> what one of its tickets takes of the capacity, and counts as load; 1 where nothing is said."""
+    calendar: str | None = None
+    """Their working hours: outside of them they are not there. Null: they are there when they say so."""
+    absences: tuple[Absence, ...] = ()
+    pull_limit: int | None = None
+    """How many pulled tickets they may work on at once; null: the workspace's limit."""
 
 
 class Condition(Node, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Literal, cast
 from uuid import UUID
 
 from contracts.errors import Refused
+from contracts.membership import Membership
 from contracts.ticket import Ticket
 from contracts.workspace import Workspace
 from runtime.postgres import Database
@@ -45,10 +46,7 @@ class Viewer:
     @property
     def departments(self) -> tuple[str, ...]:
         """Departments that the agent is a member of. The default department, where it is only implied, is everybody's."""
-        listed = {department.id for department in self.config.departments}
-        own = tuple(d.id for d in self.config.departments if self.agent in d.members)
-        default = self.config.default_department
-        return own if default in listed else (*own, default)
+        return Membership(self.config).departments(self.agent)
 
     @property
     def visible(self) -> tuple[str, ...] | None:
@@ -61,7 +59,7 @@ class Viewer:
     @property
     def barred_categories(self) -> tuple[str, ...]:
         """Categories that are for other members of their departments."""
-        return tuple(c.path for c in self.config.categories if c.members and self.agent not in c.members)
+        return tuple(category.path for category in Membership(self.config).barred(self.agent))
 
     def sees(self, ticket: Ticket) -> bool:
         return self.visible is None or ticket.department in self.visible

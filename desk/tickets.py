@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from contracts.errors import Refused
+from contracts.membership import Membership
 from contracts.ticket import Change, Ticket
 from contracts.workspace import Workspace
 from desk.auth import Role, Viewer
@@ -187,11 +188,13 @@ class Tickets:
 
 def may_hold(config: Workspace, agent: str, department: str) -> bool:
     """Members hold their department's tickets; leads and admins, and anybody where membership is not kept, any."""
-    known = next((candidate for candidate in config.agents if candidate.id == agent), None)
+    known = next(
+        (candidate for candidate in config.agents if candidate.id == agent and candidate.active), None
+    )
     if known is None:
         return False
-    members = next((d.members for d in config.departments if d.id == department), None)
-    return members is None or agent in members or known.role != "agent"
+    listed = any(d.id == department for d in config.departments)
+    return not listed or known.role != "agent" or agent in Membership(config).members(department)
 
 
 def not_found() -> Refused:

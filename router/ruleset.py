@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from contracts.calendars import WEEKDAYS, WorkingHours
 from contracts.inbound import InboundMessage
+from contracts.membership import Membership
 from contracts.ticket import Priority
 from contracts.workspace import (
     Account,
@@ -54,6 +55,7 @@ class RuleSet:
     def __init__(self, workspace: Workspace, version: str) -> None:
         self.workspace = workspace
         self.version = version
+        self._membership = Membership(workspace)
         self.agents: dict[str, Agent] = {agent.id: agent for agent in workspace.agents}
         self.categories: dict[str, Category] = {fold(c.path): c for c in workspace.categories}
         implicit = _implicit(workspace.default_department)
@@ -135,10 +137,7 @@ class RuleSet:
     def members(self, department: str, category: str | None) -> tuple[str, ...]:
         """Agent ids who may get a ticket of this department and category, in configured order."""
         node = self.category(category)
-        if node is not None and node.department == department and node.members is not None:
-            return node.members
-        found = self.department(department)
-        return found.members if found else ()
+        return self._membership.members(department, node.path if node else None)
 
     def method(self, department: str, category: str | None) -> Method:
         """The category's method, else the department's; without either the queue."""

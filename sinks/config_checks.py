@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import date
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -12,11 +12,9 @@ from zoneinfo import ZoneInfo
 from contracts.channels import LIMITS
 from contracts.ticket import Priority
 from contracts.workspace import Actions, Calendar, Category, Condition, Rule, Workspace
-from sinks import config_mail_and_orders
+from sinks import config_mail_and_orders, people_checks
+from sinks.config_names import Finding, Names
 from sinks.yaml_files import Location
-
-Finding = tuple[Location, str, str]
-"""Where in the workspace, what is wrong, what to do."""
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NOBODY = "nobody"
@@ -29,37 +27,19 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 def check(workspace: Workspace) -> Iterator[Finding]:
     """Every finding, in the order of the parts. None: the workspace can be decided with."""
-    known = _Names(workspace)
+    known = Names(workspace)
     yield from _settings(workspace)
     yield from _unique(workspace)
     for index, calendar in enumerate(workspace.calendars):
         yield from _calendar(("calendars", index), calendar)
     yield from config_mail_and_orders.check(workspace)
     yield from _policies(workspace)
-    yield from _departments(workspace, known)
+    yield from people_checks.check(workspace, known)
     for index, category in enumerate(workspace.categories):
         yield from _category(("categories", index), category, workspace, known)
     for index, rule in enumerate(workspace.rules):
         yield from _rule(("rules", index), rule, workspace, known)
     yield from _accounts(workspace, known)
-
-
-class _Names:
-    """What may be referred to, and how a reference that leads nowhere is told."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self.agents = {agent.id for agent in workspace.agents}
-        self.stores = {store.id for store in workspace.stores}
-        self.calendars = {calendar.id for calendar in workspace.calendars}
-        self.policies = {policy.id for policy in workspace.sla_policies}
-        self.departments = {d.id for d in workspace.departments} | {workspace.default_department}
-        self.categories = {category.path for category in workspace.categories}
-        self.accounts = {account.id for account in workspace.accounts}
-
-    def missing(self, location: Location, kind: str, name: str | None, known: set[str]) -> Iterator[Finding]:
-        if name is not None and name not in known:
-            listed = ", ".join(sorted(known)) or "none"
-            yield location, f"no {kind} `{name}`", f"Defined: {listed}."
 
 
 def _settings(workspace: Workspace) -> Iterator[Finding]:
@@ -140,39 +120,17 @@ def _policies(workspace: Workspace) -> Iterator[Finding]:
                 yield (*at, priority), "must be at least one minute", ""
 
 
-def _departments(workspace: Workspace, known: _Names) -> Iterator[Finding]:
-    for index, department in enumerate(workspace.departments):
-        at = ("departments", index)
-        yield from known.missing((*at, "calendar"), "calendar", department.calendar, known.calendars)
-        yield from known.missing((*at, "sla"), "SLA policy", department.sla, known.policies)
-        yield from _members((*at, "members"), department.members, known)
-
-
-def _members(at: Location, members: Iterable[str], known: _Names) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for index, agent in enumerate(members):
-        yield from known.missing((*at, index), "agent", agent, known.agents)
-        if agent in seen:
-            yield (*at, index), f"`{agent}` is listed twice", "Each agent has one turn."
-        seen.add(agent)
-
-
-def _category(at: Location, category: Category, workspace: Workspace, known: _Names) -> Iterator[Finding]:
+def _category(at: Location, category: Category, workspace: Workspace, known: Names) -> Iterator[Finding]:
     parts = category.path.split("/")
     if any(not part.strip() or part != part.strip() for part in parts):
         yield (*at, "path"), f"`{category.path}` has an empty part or spaces around one", "Write `A/B/C`."
     if len({part.casefold() for part in parts}) < len(parts):
         yield (*at, "path"), f"`{category.path}` lies inside itself", "Each part of a path is another node."
     yield from known.missing((*at, "department"), "department", category.department, known.departments)
-    yield from _members((*at, "members"), category.members or (), known)
-    owner = next((d for d in workspace.departments if d.id == category.department), None)
-    for index, agent in enumerate(category.members or ()):
-        if owner is not None and agent in known.agents and agent not in owner.members:
-            fix = f"Add them to the members of `{owner.id}`."
-            yield (*at, "members", index), f"`{agent}` is not in department `{owner.id}`", fix
+    yield from people_checks.category(at, category, workspace, known)
 
 
-def _rule(at: Location, rule: Rule, workspace: Workspace, known: _Names) -> Iterator[Finding]:
+def _rule(at: Location, rule: Rule, workspace: Workspace, known: Names) -> Iterator[Finding]:
     actions, on = rule.actions, (*at, "actions")
     yield from known.missing((*on, "department"), "department", actions.department, known.departments)
     yield from known.missing((*on, "category"), "category", actions.category, known.categories)
@@ -188,7 +146,7 @@ def _rule(at: Location, rule: Rule, workspace: Workspace, known: _Names) -> Iter
             yield from _condition((*at, "groups", number, index), condition, known)
 
 
-def _condition(at: Location, condition: Condition, known: _Names) -> Iterator[Finding]:
+def _condition(at: Location, condition: Condition, known: Names) -> Iterator[Finding]:
     references = (
         ("store", "store", known.stores),
         ("account", "account", known.accounts),
@@ -216,7 +174,7 @@ def _keyword(at: Location, keyword: str) -> Iterator[Finding]:
         yield at, f"`{keyword}`: `*` stands only at the end of a word", "Write `drukark*`."
 
 
-def _accounts(workspace: Workspace, known: _Names) -> Iterator[Finding]:
+def _accounts(workspace: Workspace, known: Names) -> Iterator[Finding]:
     for index, account in enumerate(workspace.accounts):
         at = ("accounts", index)
         yield from known.missing((*at, "channel"), "channel", account.channel, set(LIMITS))

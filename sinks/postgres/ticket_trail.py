@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from contracts.base import encode
 from contracts.ids import ticket_event_id
 from contracts.ticket import Cause, Change, Ticket, TicketEvent
@@ -26,7 +28,10 @@ def add_change(
 ) -> StoredTicket:
     """Adds all three and returns the ticket as it is then stored. `before`: as it was, None for a new one; `pulled`:
     whether its agent took it by pulling."""
-    version = before.version + 1 if before else 1
+    version, ticket = (
+        before.version + 1 if before else 1,
+        _held(before.ticket if before else None, ticket, now),
+    )
     audited = encode(detail)
     head = before.audit_head if before else GENESIS
     head = entry_hash(head, ticket.id, version, now, cause.actor, change, audited)
@@ -58,3 +63,14 @@ def add_change(
         )
     )
     return writes.tickets[key]
+
+
+def _held(before: Ticket | None, ticket: Ticket, now: datetime) -> Ticket:
+    """Since when its holder has it, whoever writes the change. A lease runs only while an agent has something to do."""
+    same = before is not None and (before.agent, before.queue) == (ticket.agent, ticket.queue)
+    idle = ticket.agent is None or ticket.status in ("waiting", "solved")
+    return msgspec.structs.replace(
+        ticket,
+        held_since=before.held_since if before is not None and same else now,
+        lease_until=None if idle else ticket.lease_until,
+    )

@@ -45,7 +45,7 @@ _TICKETS = (
         "deadlines",
         "tags",
     ),
-    *("refers_to", "counts", "pulled", "created", "updated", "heads", "contexts"),
+    *("refers_to", "counts", "pulled", "held", "leases", "steps", "created", "updated", "heads", "contexts"),
 )
 _REFS = ("workspaces", "kinds", "values", "tickets")
 _PARTICIPANTS = ("workspaces", "tickets", "kinds", "values")
@@ -101,7 +101,18 @@ def _ticket_row(stored: StoredTicket) -> tuple[Any, ...]:
 _TICKET_COLUMNS = (
     *("workspace", "ticket_id", "number", "version", "customer_id", "trust", "channel", "account", "store"),
     *("subject", "department", "category", "priority", "status", "agent", "due_at", "deadline", "tags"),
-    *("refers_to", "messages", "pulled", "created_at", "updated_at", "audit_head", "context"),
+    *(
+        "refers_to",
+        "messages",
+        "pulled",
+        "held_since",
+        "lease_until",
+        "step",
+        "created_at",
+        "updated_at",
+        "audit_head",
+        "context",
+    ),
 )
 
 
