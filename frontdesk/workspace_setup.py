@@ -92,11 +92,15 @@ def describe(settings: Settings, prepared: Prepared, metrics: list[str]) -> dict
     """The content of `up.json`: what scripts may rely on."""
     gateway = f"http://{settings.listen}:{settings.gateway_port}"
     desk = f"http://{settings.listen}:{settings.desk_port}"
-    form = next(account.id for account in prepared.workspace.accounts if account.channel == "webform")
+    form, chat = (
+        next(account.id for account in prepared.workspace.accounts if account.channel == channel)
+        for channel in ("webform", "chat")
+    )
     workspace = workspace_id(prepared.workspace.slug)
     separator = "&" if "?" in settings.postgres else "?"
     return {
         "form": f"{gateway}/forms/{form}",
+        "chat": f"{gateway}/chat/{chat}",
         "gateway": gateway,
         "desk": desk,
         "smtp": f"{settings.listen}:{settings.smtp_port}",
@@ -131,6 +135,7 @@ def show(console: Console, where: dict[str, Any], file: Path) -> None:
     console.print("Frontdesk is up", style="bold")
     for name, place in (
         ("contact form", where["form"]),
+        ("live chat", where["chat"]),
         ("desk", f"{where['desk']}/tickets (Authorization: Bearer, and api_key of the file below)"),
         ("webhooks", f"{where['gateway']}/webhooks/CHANNEL (addresses and secrets in the file below)"),
         ("mail by SMTP", f"{where['smtp']} (for support@demo.example)"),

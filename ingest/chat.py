@@ -140,9 +140,9 @@ class ChatDoor:
         """The visitor has seen the lines up to this number."""
         await chat_store.mark_read(self._database, guest.chat, seq)
 
-    async def end(self, guest: Guest) -> None:
-        """The visitor closes the chat. All tabs are told; where none is open, nothing happens."""
-        await chat_sessions.end(self._database, guest.chat, self._clock.now())
+    async def end(self, guest: Guest) -> bool:
+        """The visitor closes the chat, and all tabs are told; False where none is open."""
+        return await chat_sessions.end(self._database, guest.chat, self._clock.now())
 
     async def rate(self, guest: Guest, rating: Rate) -> None:
         """What the visitor thinks of the last session: counted once. Raises `Refused` when there was none."""

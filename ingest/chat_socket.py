@@ -154,7 +154,9 @@ class _Talk:
                 case Read():
                     await self._door.read(guest, frame.seq)
                 case End():
-                    await self._door.end(guest)
+                    if not await self._door.end(guest):
+                        # It was over before, and this tab has not heard of it.
+                        tab.offer({"t": "ended"})
                 case Rate():
                     await self._door.rate(guest, frame)
                     tab.offer({"t": "rated"})

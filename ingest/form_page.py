@@ -6,17 +6,15 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
 from typing import NamedTuple
 
 from contracts.workspace import Account, Category, Workspace
 from ingest.form_texts import Texts, texts
-
-STYLE = files("ingest").joinpath("static", "form.css").read_text()
-"""Of the page and of the embedded form."""
+from ingest.static_files import static
 
 _PAGE_STYLE = (
-    STYLE
+    static("theme.css")
+    + static("form.css")
     + """
 :root{color-scheme:light dark}
 body{margin:0;background:#eef1f6}

@@ -1,11 +1,7 @@
-"""The routes of contact forms: the page, what the embedded form asks for, its script, and submissions."""
+"""The routes of contact forms: the page, what the embedded form asks for, and submissions."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -19,8 +15,6 @@ from ingest.form_guard import LEAST_TIME
 from ingest.form_page import Mistake, Shown
 from ingest.gateway import Gateway, GatewayRequest
 from ingest.idempotency import KEY_REUSED
-
-_SCRIPT_SECONDS = 3600
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,19 +50,6 @@ async def define_form(request: GatewayRequest, form: FromPath[str]) -> Definitio
         submission_id=shown.token,
         least_seconds=LEAST_TIME.total_seconds(),
     )
-
-
-@get("/embed/form.js", summary="The embedded form")
-async def show_script(request: GatewayRequest) -> Response[bytes]:
-    script, tag = _script()
-    headers = {
-        "Cache-Control": f"public, max-age={_SCRIPT_SECONDS}",
-        "ETag": tag,
-        "Cross-Origin-Resource-Policy": "cross-origin",
-    }
-    if request.headers.get("if-none-match") == tag:
-        return Response(b"", status_code=304, headers=headers)
-    return Response(script, media_type="text/javascript", headers=headers)
 
 
 @post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
@@ -114,7 +95,7 @@ def _is_browser(request: GatewayRequest) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-HANDLERS = (show_form, define_form, show_script, submit_form)
+HANDLERS = (show_form, define_form, submit_form)
 
 
 def _gateway(request: GatewayRequest) -> Gateway:
@@ -137,11 +118,3 @@ def _given(body: bytes, content_type: str) -> dict[str, str]:
     except (Poison, Refused):
         return {}
     return {name: value for name, value in values.items() if isinstance(value, str)}
-
-
-@cache
-def _script() -> tuple[bytes, str]:
-    """The script with its style in it, and its tag."""
-    source = files("ingest").joinpath("static", "form.js").read_text()
-    script = source.replace('"/*STYLE*/"', json.dumps(form_page.STYLE)).encode()
-    return script, f'"{hashlib.sha256(script).hexdigest()[:32]}"'

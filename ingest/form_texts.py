@@ -1,14 +1,16 @@
-"""What a form says, in the languages that it knows. The page and the script show the same words."""
+"""What forms and chats say, in the languages that they know. Pages and scripts show the same words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
+
+from ingest.static_files import static
 
 LANGUAGES = ("en", "tr", "pl", "nb", "lt")
 
@@ -20,9 +22,9 @@ Texts = Mapping[str, str]
 
 
 @cache
-def texts(language: str) -> Texts:
+def texts(language: str, of: Literal["form", "chat"] = "form") -> Texts:
     """The words in one of `LANGUAGES`, by name."""
-    known = files("ingest").joinpath("static", "form_texts.json").read_bytes()
+    known = static(f"{of}_texts.json")
     return MappingProxyType(msgspec.json.decode(known, type=dict[str, dict[str, str]])[language])
 
 

@@ -6,7 +6,7 @@ from litestar import Litestar, MediaType, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import FromPath
 
-from ingest import chat_socket, form_page, form_routes, rating_page
+from ingest import chat_page, chat_socket, embed, form_page, form_routes, rating_page
 from ingest.channel import Reply
 from ingest.chat import ChatDoor
 from ingest.chat_hub import Hub
@@ -75,7 +75,7 @@ def create_app(gateway: Gateway, chat: ChatDoor, hub: Hub) -> Litestar:
             *form_routes.HANDLERS,
             *(receive_webhook, register_webhook),
             *(receive_call, receive_rating, show_rating, submit_rating),
-            chat_socket.chat,
+            *(embed.show_script, chat_page.show_chat, chat_socket.chat),
         ],
         middleware=[Cors(gateway.accounts)],
         state=State({"gateway": gateway, "chat": chat, "hub": hub}),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -12,26 +13,45 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from contracts.workspace import Workspace
+from contracts.workspace import Calendar, Workspace
 from runtime.postgres import Database
 from sinks.config_files import version
 from sinks.postgres.config_store import ConfigStore
 from tests.browser.line import Line, line_to
+from tests.browser.shop import ORIGIN
 from tests.support.chain import Chain, wait_for
 
-ORIGIN = "http://shop.localhost"
-"""Of the shop's page. Its answers are made up in the browser."""
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ZONE = "Europe/Warsaw"
 
 
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """Gateway, identity and router with the demo workspace, whose forms the shop's page may use."""
-    with Chain(tmp_path_factory.mktemp("browser"), ("gateway", "identity", "router", "relay")) as running:
-        demo = running.prepared.workspace
-        accounts = tuple(msgspec.structs.replace(account, origins=(ORIGIN,)) for account in demo.accounts)
-        asyncio.run(_apply(running, msgspec.structs.replace(demo, accounts=accounts)))
+    """Gateway, identity, router and desk with the demo workspace, whose forms and chats the shop's page may use."""
+    processes = ("gateway", "identity", "router", "relay", "desk")
+    with Chain(tmp_path_factory.mktemp("browser"), processes) as running:
+        asyncio.run(_apply(running, _opened(running.prepared.workspace)))
         wait_for(lambda: _allowed(running), 30, "the gateway allows the shop's page")
         yield running
+
+
+def _opened(demo: Workspace) -> Workspace:
+    """Open around the clock, but for Returns, which opens at eight in three days, whenever the tests run."""
+    always = dict.fromkeys(DAYS, (("00:00", "24:00"),))
+    opens = datetime.now(ZoneInfo(ZONE)) + timedelta(days=3)
+    calendars = (
+        Calendar(id="std", zone=ZONE, hours=always),
+        Calendar(id="soon", zone=ZONE, hours={DAYS[opens.weekday()]: (("08:00", "17:00"),)}),
+    )
+    return msgspec.structs.replace(
+        demo,
+        calendars=calendars,
+        departments=tuple(
+            msgspec.structs.replace(d, calendar="soon" if d.id == "returns" else "std")
+            for d in demo.departments
+        ),
+        accounts=tuple(msgspec.structs.replace(account, origins=(ORIGIN,)) for account in demo.accounts),
+    )
 
 
 async def _apply(chain: Chain, config: Workspace) -> None:

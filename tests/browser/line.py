@@ -1,4 +1,4 @@
-"""A line between browser and gateway that can be cut in the middle of a call."""
+"""A line between browser and gateway that can be cut in the middle of a call, of a frame, or altogether."""
 
 from __future__ import annotations
 
@@ -7,34 +7,49 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-Cut = Literal["request", "answer"]
+Cut = Literal["request", "answer", "frame"]
+
+_TEXT_FRAME = 0x81  # RFC 6455, section 5.2: a whole text message
+_LONG = 300
 
 
 class Line:
-    """Carries connections. The next cuts, in order: within the request of a submission, which so never arrives whole, or
-    after the gateway has answered, which the browser then never hears."""
+    """Carries connections. `cuts`: the next ones, in order: within the request of a submission, which so never arrives whole;
+    after the gateway has answered it, which the browser then never hears; within a long frame of a socket. `deaf`: what the
+    gateway says is held back. `down`: nobody gets through."""
 
     def __init__(self, port: int) -> None:
         self._gateway = port
+        self._carried: set[asyncio.StreamWriter] = set()
         self.cuts: list[Cut] = []
+        self.deaf = False
+        self.down = False
         self.url = ""
+
+    def cut(self) -> None:
+        """All connections that there are."""
+        for writer in self._carried:
+            writer.transport.abort()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            if self.down:
+                raise ConnectionRefusedError
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._gateway)
         except OSError:
             writer.transport.abort()
             return
+        self._carried.add(writer)
         try:
-            down = asyncio.create_task(_copy(up_reader, writer))
+            down = asyncio.create_task(self._answer(up_reader, writer))
             while data := await reader.read(1 << 16):
-                cut = self.cuts.pop(0) if self.cuts and data.startswith(b"POST ") else None
+                cut = self._due(data)
                 if cut == "answer":
                     down.cancel()
                     up_writer.write(data)
                     while b"HTTP/1.1" not in await _more(reader, up_reader, up_writer):
                         pass
-                if cut == "request":
+                if cut in ("request", "frame"):
                     up_writer.write(data[: len(data) // 2])
                     await up_writer.drain()
                 if cut:
@@ -44,19 +59,29 @@ class Line:
         except OSError:
             pass  # a side that went away
         finally:
+            self._carried.discard(writer)
             up_writer.transport.abort()
             writer.transport.abort()
 
+    def _due(self, data: bytes) -> Cut | None:
+        """The next cut, if this is what it waits for."""
+        if not self.cuts:
+            return None
+        frame = data[0] == _TEXT_FRAME and len(data) > _LONG
+        fits = frame if self.cuts[0] == "frame" else data.startswith(b"POST ")
+        return self.cuts.pop(0) if fits else None
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.transport.abort()
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(1 << 16):
+                if self.deaf:
+                    continue
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
 
 
 async def _more(

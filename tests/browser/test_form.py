@@ -4,10 +4,8 @@ in Postgres exactly once."""
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,47 +17,22 @@ from ingest.form_guard import LEAST_TIME
 from ingest.form_texts import LANGUAGES, texts
 from sinks.config_files import load_folder
 from tests.browser.axe import barriers
-from tests.browser.conftest import ORIGIN
 from tests.browser.line import Line
+from tests.browser.shop import DESKTOP, PHONE, shop_page, shot
 from tests.support.chain import Chain
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONFIG = load_folder(DEMO)
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-# As strict as a shop may be: nothing but itself and the gateway, and no style from anywhere.
-POLICY = "default-src 'none'; script-src {gateway}; connect-src {gateway}"
-PAGE = """<!doctype html><html lang="{language}"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><title>Shop</title></head>
-<body><header>The shop</header><main><h1>Help</h1>
-<script src="{gateway}/embed/form.js" data-form="contact" async></script>
-<noscript><a href="{gateway}/forms/contact">Contact us</a></noscript></main></body></html>"""
+TAGS = """<script src="{gateway}/embed/form.js" data-form="contact" async></script>
+<noscript><a href="{gateway}/forms/contact">Contact us</a></noscript>"""
 
 
 @asynccontextmanager
 async def shop(browser: Browser, line: Line, language: str = "en", **options: Any) -> AsyncIterator[Page]:
     """The shop's page with the form in it."""
-    context = await browser.new_context(**({"viewport": DESKTOP} | options))
-    headers = {
-        "content-type": "text/html; charset=utf-8",
-        "content-security-policy": POLICY.format(gateway=line.url),
-    }
-    asked: set[str] = set()
-    html = PAGE.format(language=language, gateway=line.url)
-    await context.route(f"{ORIGIN}/**", lambda route: route.fulfill(body=html, headers=headers))
-    try:
-        page = await context.new_page()
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on(
-            "request", lambda request: asked.add(request.url.partition("/forms")[0].partition("/embed")[0])
-        )
-        await page.goto(f"{ORIGIN}/help")
+    async with shop_page(browser, line, TAGS, language, **options) as page:
         yield page
-        assert faults == []
-        assert asked <= {f"{ORIGIN}/help", line.url}, "somebody else was asked"
-    finally:
-        await context.close()
 
 
 async def fill(page: Page, message: str, email: str = "ann@example.com") -> None:
@@ -89,12 +62,6 @@ async def tickets(chain: Chain, *messages: str) -> list[tuple[Any, ...]]:
         FROM messages m JOIN tickets t USING (workspace, ticket_id) WHERE m.payload->>'text' IN ({wanted})
         ORDER BY m.received_at"""
     return await asyncio.to_thread(chain.rows, query)
-
-
-async def shot(page: Page, name: str) -> None:
-    """A picture for people to look at, where a folder for them is given."""
-    if folder := os.environ.get("SCREENSHOTS"):
-        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 async def test_a_form_looks_right_and_has_no_barrier(browser: Browser, line: Line) -> None:
