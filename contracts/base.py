@@ -1,4 +1,4 @@
-"""The one base class of every payload, and how payloads become bytes."""
+"""The base classes of payloads and of configuration, and how payloads become bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ T = TypeVar("T")
 class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Immutable, keyword-only. Defaults are not written, unknown fields are ignored: readers of version 1
     go on working when an optional field is added."""
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Configuration is strict: an unknown key is an error, since a typing mistake must not be silence."""
 
 
 # "sorted" makes equal payloads equal bytes, which replay and de-duplication compare.

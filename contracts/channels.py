@@ -39,3 +39,12 @@ LIMITS: dict[str, Limits] = {
     "call": Limits(body=1 << 20, sender_retries=False),
     "rating": Limits(body=64 << 10, sender_retries=False),
 }
+
+SOURCES: dict[str, tuple[str, ...]] = {
+    "facebook": ("messenger", "facebook_wall"),
+    "twitter": ("x",),
+    "mail": ("email",),
+    "form": ("webform",),
+    "phone": ("call",),
+}
+"""What people call a source -> its channels. Every other source is the channel of that name."""

@@ -62,6 +62,10 @@ class Ticket(Payload, frozen=True, kw_only=True):
     subject: str | None = None
     category: str | None = None
     """Path in the category tree, `Technical support/Hardware/Printers`."""
+    category_id: str | None = None
+    """Names the category also after it has moved in the tree; null: it has no other name than its path."""
+    sla: str | None = None
+    """The SLA policy that a rule chose; null: that of its department."""
     agent: str | None = None
     queue: str | None = None
     """The department whose queue holds it while no agent does."""

@@ -8,16 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
+from contracts.base import Node
+from contracts.rules import Method, Rule, Template, Webhook
 from contracts.ticket import Priority, Status
-
-
-class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Configuration is strict: an unknown key is an error, since a typing mistake must not be silence."""
-
-
-Method = Literal["round_robin", "least_open", "queue"]
 
 
 class Store(Node, frozen=True, kw_only=True):
@@ -59,6 +52,9 @@ class Category(Node, frozen=True, kw_only=True):
 
     path: str
     department: str
+    id: str | None = None
+    """Names the node for ever. A node that keeps its id may move or be renamed: its tickets, reports and turns stay with it.
+    Null: the path is its name."""
     method: Method | None = None
     priority: Priority | None = None
     members: tuple[str, ...] | None = None
@@ -172,50 +168,6 @@ class Agent(Node, frozen=True, kw_only=True):
     """How many pulled tickets they may work on at once; null: the workspace's limit."""
 
 
-class Condition(Node, frozen=True, kw_only=True):
-    """All given fields must hold (AND). Lists mean: any of."""
-
-    channel: tuple[str, ...] = ()
-    account: tuple[str, ...] = ()
-    store: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
-    """Words or phrases in subject or text; `drukark*` matches a prefix. Case and diacritics are folded."""
-    subject: tuple[str, ...] = ()
-    """The same, in the subject alone."""
-    department: tuple[str, ...] = ()
-    """The department picked on the form."""
-    locale: tuple[str, ...] = ()
-    trust: tuple[str, ...] = ()
-    fields: dict[str, tuple[str, ...]] = {}
-    negate: bool = False
-
-
-class Actions(Node, frozen=True, kw_only=True):
-    """What a rule sets. Each target is set by the first rule, in written order, that sets it."""
-
-    department: str | None = None
-    category: str | None = None
-    priority: Priority | None = None
-    assign: str | None = None
-    """An agent id, or `nobody`: leave it in the department's queue."""
-    tags: tuple[str, ...] = ()
-    override_form: bool = False
-    """May change the department that the customer picked on the form."""
-
-
-class Rule(Node, frozen=True, kw_only=True):
-    """Condition groups are joined by OR, conditions in a group by AND. No group: applies always."""
-
-    id: str
-    name: str
-    active: bool = True
-    notes: str = ""
-    when: Literal["ticket created", "message received"] = "ticket created"
-    groups: tuple[tuple[Condition, ...], ...] = ()
-    actions: Actions = Actions()
-    stop: bool = False
-
-
 class Account(Node, frozen=True, kw_only=True):
     """One door of a channel: a form, a mailbox, a bot. Secrets are process settings, never here."""
 
@@ -267,6 +219,11 @@ class Workspace(Node, frozen=True, kw_only=True):
     agents: tuple[Agent, ...] = ()
     rules: tuple[Rule, ...] = ()
     accounts: tuple[Account, ...] = ()
+    templates: tuple[Template, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes of the languages that customers write in. Texts are told apart among these only; with none, or one,
+    nothing is detected."""
     reopen_days: int = 7
     continuity_days: int = 30
     pull_limit: int = 1

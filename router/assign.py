@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.workspace import Method
+from contracts.rules import Method
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _SHOWN = 20

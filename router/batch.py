@@ -14,12 +14,12 @@ from contracts.resolved import ResolvedMessage
 from router import writing
 from router.continuity import continuation
 from router.deadlines import starts_at
-from router.decide import assign, carried, place, rotation_key
+from router.decide import assign, carried, method_of, place, rotation_key
 from router.facts import Facts, Placement, Plan, Staff, TicketFacts, is_echo, is_routed, refs_of
 from router.ruleset import RuleSet
 from runtime.postgres import Connection
 from runtime.stage import Drop, Outcome, Reject
-from sinks.postgres import ticket_store
+from sinks.postgres import rule_facts, ticket_store
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import Key, StoredAt, TicketOwner, Writes
 
@@ -122,7 +122,16 @@ async def _tickets(connection: Connection, routed: Sequence[Item]) -> _Tickets:
         key[1]: TicketFacts(row.ticket, row.version, people.get(key, frozenset()))
         for key, row in rows.items()
     }
-    return _Tickets(rows, newest, Facts(facts, by_ref))
+    return _Tickets(rows, newest, Facts(facts, by_ref, await _tags(connection, routed)))
+
+
+async def _tags(connection: Connection, routed: Sequence[Item]) -> dict[Key, tuple[str, ...]]:
+    customers = [
+        (item.message.workspace, item.resolved.customer.id)
+        for item in routed
+        if item.resolved.customer and item.rules.reads("customer_tags")
+    ]
+    return await rule_facts.customer_tags(connection, customers)
 
 
 def _place(item: Item, facts: Facts, number: NumberSource, now: datetime) -> bool:
@@ -143,12 +152,12 @@ async def _staff(connection: Connection, routed: Sequence[Item]) -> Staff:
     rotating = [
         rotation_key(placement, rules)
         for rules, placement in opening
-        if rules.method(placement.ticket.department, placement.ticket.category) == "round_robin"
+        if method_of(placement, rules) == "round_robin"
     ]
     loaded = [
         (placement.ticket.workspace, agent)
         for rules, placement in opening
-        if rules.method(placement.ticket.department, placement.ticket.category) == "least_open"
+        if method_of(placement, rules) == "least_open"
         for agent in rules.members(placement.ticket.department, placement.ticket.category)
     ]
     rotations = await ticket_store.lock_rotations(connection, rotating)

@@ -28,6 +28,7 @@ class Place:
     """rule, form, default, unknown_department: the metric's label."""
     reason: str
     category_reason: str | None
+    category_id: str | None = None
 
 
 UNKNOWN = "form.unknown_department"
@@ -52,11 +53,12 @@ def pick(message: InboundMessage, rules: RuleSet) -> Pick:
 def place(message: InboundMessage, picked: Pick, verdict: Verdict, rules: RuleSet) -> Place:
     """Always exactly one department. The verdict respects the pick already: what it wants, it may have."""
     department, decided_by, reason = _department(message, picked, verdict, rules)
-    if picked.category is not None and picked.department == department:
-        return Place(department, picked.category, decided_by, reason, "form.selector")
+    node = rules.category(picked.category)
+    if node is not None and picked.department == department:
+        return Place(department, node.path, decided_by, reason, "form.selector", node.id)
     ruled = rules.category(verdict.wants.get("category"))
     if ruled is not None and ruled.department == department:
-        return Place(department, ruled.path, decided_by, reason, f"rule:{verdict.by['category']}")
+        return Place(department, ruled.path, decided_by, reason, f"rule:{verdict.by['category']}", ruled.id)
     return Place(department, None, decided_by, reason, None)
 
 

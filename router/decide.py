@@ -14,12 +14,14 @@ from contracts import ids
 from contracts.calendars import NeverOpen
 from contracts.inbound import InboundMessage
 from contracts.resolved import Context, ResolvedMessage
-from contracts.ticket import Deadline, Priority, Ticket
+from contracts.rules import METHODS, NOBODY, Method
+from contracts.ticket import Deadline, Priority, Status, Ticket
 from router import assign as assignment
 from router import categorise, continuity, prioritise
 from router import rules as rule_engine
 from router.assign import Candidates
 from router.deadlines import due, starts_at
+from router.effects import applied, triggers_of
 from router.facts import (
     Facts,
     Placement,
@@ -33,10 +35,12 @@ from router.facts import (
     customer_of,
     is_answered,
     is_echo,
+    known_of,
+    shown_of,
 )
+from router.rules import Verdict
 from router.ruleset import RuleSet
 
-NOBODY = "nobody"
 _ORDERS = 20
 _NAMED = 10
 """More mails before it than this need not be remembered with each mail of a long conversation."""
@@ -47,10 +51,15 @@ def place(
 ) -> Placement:
     """The ticket that the message opens or joins."""
     found = continuity.continuation(message, facts, rules, now)
-    opens, picked = found.joins is None, categorise.pick(message, rules)
-    customer = customer_of(resolved)
-    subject = rules.subject(message, customer.trust)
-    verdict = rule_engine.run(subject, rules, opens=opens, picked=picked.department)
+    joins, picked = found.joins.ticket if found.joins else None, categorise.pick(message, rules)
+    customer, known = customer_of(resolved), known_of(resolved, facts)
+    verdict = rule_engine.run(
+        rules.subject(message, joins, known, now),
+        rules,
+        triggers_of(joins is None, message.direction == "in" and not is_echo(message)),
+        picked=picked.department if joins is None else None,
+        current=joins.department if joins else None,
+    )
     record: dict[str, Any] = {
         "rule_set": rules.version,
         "now": now.isoformat(),
@@ -59,13 +68,16 @@ def place(
     }
     if (context := resolved.context) is not None:
         record["context"] = msgspec.to_builtins(context)
+    if read := shown_of(known, rules):
+        record["read"] = read
     if found.joins is not None:
-        return _join(resolved, message, found.joins, verdict.tags, record, now)
+        return _join(resolved, message, found.joins, verdict, rules, record, now)
     placed = categorise.place(message, picked, verdict, rules)
     priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
     # A call that was taken has had its answer.
     answered = is_answered(message)
-    deadline = None if answered else _deadline(message, placed.department, priority, rules)
+    sla = verdict.wants.get("sla")
+    deadline = None if answered else _deadline(message, placed.department, priority, sla, rules)
     record |= {
         "department": {"value": placed.department, "reason": placed.reason},
         "category": {"value": placed.category, "reason": placed.category_reason},
@@ -85,8 +97,10 @@ def place(
         subject=_title(message),
         department=placed.department,
         category=placed.category,
+        category_id=placed.category_id,
+        sla=sla,
         priority=priority,
-        status="solved" if answered else "new",
+        status="solved" if answered else _opening_status(verdict),
         queue=placed.department,
         deadline=deadline,
         tags=tuple(verdict.tags),
@@ -108,6 +122,7 @@ def place(
         refs=_refs(message),
         participants=continuity.joining(message),
         assign_to=message.fields.get("agent", NOBODY) if answered else verdict.wants.get("assign"),
+        verdict=verdict,
     )
 
 
@@ -118,8 +133,8 @@ def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
     ticket, key = placement.ticket, rotation_key(placement, rules)
     members = rules.members(ticket.department, ticket.category)
     candidates = _candidates(members, rules)
-    method = rules.method(ticket.department, ticket.category)
-    if placement.assign_to is not None:
+    method = method_of(placement, rules)
+    if placement.assign_to is not None and placement.assign_to not in METHODS:
         choice = _ordered(placement, placement.assign_to, rules)
     else:
         counts = {agent: staff.open_counts.get((ticket.workspace, agent), 0) for agent in members}
@@ -161,24 +176,36 @@ def rotation_key(placement: Placement, rules: RuleSet) -> RotationKey:
     return (ticket.workspace, ticket.department, ticket.category or "")
 
 
+def method_of(placement: Placement, rules: RuleSet) -> Method:
+    """How the ticket finds an agent: as a rule says, else as its category or department do."""
+    if placement.assign_to in METHODS:
+        return placement.assign_to  # type: ignore[return-value]
+    return rules.method(placement.ticket.department, placement.ticket.category)
+
+
+def _opening_status(verdict: Verdict) -> Status:
+    return verdict.wants.get("status", "new")  # type: ignore[return-value]
+
+
 def _join(
     resolved: ResolvedMessage,
     message: InboundMessage,
     facts: TicketFacts,
-    tags: list[str],
+    verdict: Verdict,
+    rules: RuleSet,
     record: dict[str, Any],
     now: datetime,
 ) -> Placement:
     ticket = facts.ticket
     wakes = ticket.status in ("waiting", "solved") and not (is_answered(message) or is_echo(message))
-    joined = msgspec.structs.replace(
+    woken = msgspec.structs.replace(
         ticket,
         status="open" if wakes else ticket.status,
         messages=ticket.messages + 1,
-        tags=(*ticket.tags, *(tag for tag in tags if tag not in ticket.tags)),
         updated_at=now,
         context=_renewed(ticket, resolved.context),
     )
+    joined, _, _ = applied(woken, verdict, rules)
     return Placement(
         resolved,
         message,
@@ -191,6 +218,7 @@ def _join(
         refs=_refs(message),
         participants=continuity.joining(message),
         reopens=wakes and ticket.status == "solved",
+        verdict=verdict,
     )
 
 
@@ -247,8 +275,10 @@ def _refs(message: InboundMessage) -> tuple[Ref, ...]:
     return tuple(refs)
 
 
-def _deadline(message: InboundMessage, department: str, priority: Priority, rules: RuleSet) -> Deadline:
-    start, target = starts_at(message), rules.target_seconds(department, priority)
+def _deadline(
+    message: InboundMessage, department: str, priority: Priority, sla: str | None, rules: RuleSet
+) -> Deadline:
+    start, target = starts_at(message), rules.target_seconds(department, priority, sla)
     try:
         return due(start, target, rules.calendar(department))
     except NeverOpen:

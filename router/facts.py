@@ -12,6 +12,9 @@ from uuid import UUID
 from contracts.inbound import InboundMessage, NamedTicket
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
+from router.rules import Verdict
+from router.ruleset import RuleSet
+from router.subjects import Known
 
 Participant = tuple[str, str]
 """Kind and value of a handle, in the form that is compared."""
@@ -53,6 +56,8 @@ class Placement:
     """What a rule says: an agent, or `nobody`."""
     reopens: bool = False
     """A solved ticket is work again."""
+    verdict: Verdict = field(default_factory=Verdict)
+    """What the rules want, with what they send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class Facts:
 
     tickets: dict[UUID, TicketFacts] = field(default_factory=dict)
     by_ref: dict[tuple[UUID, str, str], tuple[UUID, ...]] = field(default_factory=dict)
+    tags: dict[tuple[UUID, UUID], tuple[str, ...]] = field(default_factory=dict)
+    """Tags of customers, by workspace and customer; read only where a rule asks for them."""
 
     def after(self, placement: Placement) -> Facts:
         """The facts for the next message: equal to reading them again after a write of the placement."""
@@ -112,6 +119,21 @@ def customer_of(resolved: ResolvedMessage) -> CustomerLink:
     """Whose message it is. What is routed has a customer: the worker rejects it otherwise."""
     assert resolved.customer is not None
     return resolved.customer
+
+
+def known_of(resolved: ResolvedMessage, facts: Facts) -> Known:
+    """What rules may read of the customer."""
+    customer = customer_of(resolved)
+    tags = facts.tags.get((resolved.workspace, customer.id), ())
+    return Known(customer.trust, tags, resolved.orders)
+
+
+def shown_of(known: Known, rules: RuleSet) -> dict[str, Any]:
+    """The customer's tags for the decision record, as far as some rule asks for them; orders are in its context."""
+    read: dict[str, Any] = {}
+    if rules.reads("customer_tags") and known.tags:
+        read["customer_tags"] = list(known.tags)
+    return read
 
 
 def is_routed(message: InboundMessage) -> bool:

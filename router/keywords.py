@@ -1,8 +1,8 @@
 """All keywords of a rule set in one pass over a text (RE2: linear time, no backtracking anywhere).
 
 Text and keywords are folded alike: compatibility forms, case, diacritics (ą = a, ø = o, ł = l, ß = ss), Turkish İ and ı
-as i, invisible characters dropped. A keyword matches whole words; `drukark*` matches words that begin so; a space
-matches any white space; punctuation matches itself.
+as i, invisible characters dropped. A keyword matches whole words; `drukark*` matches words that begin so, `*skriver` words
+that end so, `*skriver*` words that hold it; a space matches any white space; punctuation matches itself.
 """
 
 from __future__ import annotations
@@ -86,6 +86,11 @@ class Keywords:
         return hits
 
 
+def words(text: str) -> list[str]:
+    """The folded words of a text, in order; signs of punctuation are words of their own."""
+    return _spaced(text[:_MAX_TEXT]).split()
+
+
 def _spaced(text: str) -> str:
     """Folded tokens with one space around each: the edges of words are then plain spaces."""
     # A function, for a template is expanded anew for every match.
@@ -98,14 +103,17 @@ def _between_spaces(found: re.Match[str]) -> str:
 
 
 def _pattern(keyword: str) -> str | None:
-    """RE2 for a word or a phrase; None for one without any word. Only `*` at the end of a word has a meaning."""
-    words = [_word(word) for word in keyword.split()]
-    if not all(words) or not words:
+    """RE2 for a word or a phrase; None for one without any word. Only `*` at the ends of a word has a meaning."""
+    parts = [_word(word) for word in keyword.split()]
+    if not all(parts) or not parts:
         return None
-    return f" ({' '.join(words)}) "
+    return f" ({' '.join(parts)}) "
 
 
 def _word(word: str) -> str:
-    stem = word.rstrip("*")
+    stem = word.strip("*")
     escaped: str = re2.escape(_spaced(stem).strip())
-    return escaped + "[^ ]*" if escaped and stem != word else escaped
+    if not escaped:
+        return ""
+    before, after = ("[^ ]*" if asked else "" for asked in (word.startswith("*"), word.endswith("*")))
+    return before + escaped + after

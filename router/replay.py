@@ -33,6 +33,8 @@ def again(
 def _facts(record: dict[str, Any], resolved: ResolvedMessage, message: InboundMessage) -> Facts:
     """The tickets that were considered, as far as the decision read them."""
     facts = Facts()
+    if tags := record.get("read", {}).get("customer_tags"):
+        facts.tags[(message.workspace, customer_of(resolved).id)] = tuple(tags)
     for seen in record["continuity"].get("considered", ()):
         ticket = Ticket(
             id=UUID(seen["ticket"]),

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from contracts.calendars import WEEKDAYS, WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.membership import Membership
-from contracts.ticket import Priority
-from contracts.workspace import (
-    Account,
-    Agent,
-    Calendar,
-    Category,
-    Department,
-    Method,
-    Rule,
-    SlaPolicy,
-    Workspace,
-)
-from router.conditions import Subject, Test, subject_of
-from router.keywords import Keywords, fold
+from contracts.rules import Method, Rule, Timed, timed
+from contracts.ticket import Priority, Ticket
+from contracts.workspace import Account, Agent, Calendar, Category, Department, SlaPolicy, Workspace
+from router.conditions import Subject, Test
+from router.deadlines import starts_at
+from router.keywords import fold
+from router.subjects import Asked, Known, Reader
 
 CompiledRule = tuple[Rule, tuple[tuple[Test, ...], ...]]
 """An active rule and its groups."""
@@ -71,13 +65,17 @@ class RuleSet:
         self._usual_policy = next(iter(workspace.sla_policies), _MINUTES)
         self._rules = tuple(self._compiled(rule) for rule in workspace.rules if rule.active)
         self._always, self._by_keyword = _index(self._rules)
-        conditions = [c for rule in workspace.rules if rule.active for group in rule.groups for c in group]
-        self._keywords = Keywords(word for c in conditions for word in (*c.keywords, *c.subject))
+        active = [rule for rule in workspace.rules if rule.active]
+        conditions = [condition for rule in active for group in rule.groups for condition in group]
+        self._reader = Reader(conditions, workspace.languages, self._calendars, self._slug)
+        self._triggers = {rule.when for rule in active}
+        self.timed: tuple[Timed, ...] = tuple(sorted(filter(None, map(timed, self._triggers))))
+        """The triggers by time that some active rule has, for whoever sets timers."""
 
     def candidates(self, subject: Subject) -> Iterator[CompiledRule]:
         """The active rules that can hold, in written order: most need a keyword, and most keywords are not there."""
         numbers = set(self._always)
-        for keyword in subject.in_text:
+        for keyword in subject.hits.get("keywords", ()):
             numbers.update(self._by_keyword.get(keyword, ()))
         return (self._rules[number] for number in sorted(numbers))
 
@@ -88,16 +86,31 @@ class RuleSet:
         found = self.department(named)
         return found.id if found else named
 
-    def subject(self, message: InboundMessage, trust: str) -> Subject:
-        """The message as this rule set's conditions see it."""
-        in_subject = self._keywords.found(message.subject or "")
-        return subject_of(
-            message,
-            trust=trust,
-            store=self.store(message),
-            in_text={**in_subject, **self._keywords.found(message.text or "")},
-            in_subject=in_subject,
-            department=self._slug,
+    def has(self, trigger: str) -> bool:
+        """Whether any active rule has this trigger."""
+        return trigger in self._triggers
+
+    def reads(self, field: str) -> bool:
+        """Whether any condition asks for this field: what nobody asks for need not be read."""
+        return self._reader.reads(field)
+
+    def language(self, text: str) -> str | None:
+        """Of the workspace's languages; None when the text is too short to tell."""
+        return self._reader.detector.language(text)
+
+    def subject(
+        self, message: InboundMessage | None, ticket: Ticket | None, known: Known, now: datetime
+    ) -> Subject:
+        """What this rule set's conditions read. A message counts at its own time, so that a rebuild decides the same; a
+        ticket by itself counts `now`. `message`, `ticket`: at least one of them."""
+        store = self.store(message) if message is not None else ticket.store if ticket else None
+        department = ticket.department if ticket is not None else None
+        if department is None and message is not None:
+            account = self.account(message.channel, message.account)
+            department = (account.department if account else None) or self.default_department
+        at = starts_at(message) if message is not None else now
+        return self._reader.subject(
+            Asked(message, ticket, known, at, store, self.calendar(department or self.default_department))
         )
 
     def store(self, message: InboundMessage) -> str | None:
@@ -128,10 +141,12 @@ class RuleSet:
         found = self.department(department)
         return self._calendars.get(found.calendar, self._usual) if found else self._usual
 
-    def target_seconds(self, department: str, priority: Priority) -> int:
-        """Working time to the first answer: the department's SLA policy, or the first one where it has none."""
+    def target_seconds(self, department: str, priority: Priority, sla: str | None = None) -> int:
+        """Working time to the first answer: of the policy `sla` that a rule chose, else of the department's, or of the first
+        one where it has none."""
         found = self.department(department)
         policy = self._policies.get(found.sla, self._usual_policy) if found else self._usual_policy
+        policy = self._policies.get(sla or "", policy)
         return 60 * policy.first_response.get(priority, _MINUTES.first_response[priority])
 
     def members(self, department: str, category: str | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from contracts.resolved import ResolvedMessage
 from contracts.topics import RESOLVED, Topic
 from router.batch import Item, decide
 from router.facts import is_routed
-from router.ruleset import RuleSet
+from router.rulesets import RuleSets
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.failpoints import failpoint
@@ -41,7 +41,7 @@ class Router(Stage[ResolvedMessage]):
         self._config = config
         self._workspaces = workspaces
         self._clock = clock
-        self._compiled: dict[UUID, RuleSet] = {}
+        self._rules = RuleSets(workspaces)
         self._numbers: dict[UUID, tuple[int, int]] = {}
 
     async def start(self) -> None:
@@ -66,7 +66,7 @@ class Router(Stage[ResolvedMessage]):
 
     def _read(self, delivery: Delivery[ResolvedMessage]) -> Item | Reject:
         resolved = delivery.message
-        rules = self._rules(resolved.workspace)
+        rules = self._rules.get(resolved.workspace)
         if rules is None:
             return Reject("unknown_workspace", str(resolved.workspace))
         try:
@@ -76,15 +76,6 @@ class Router(Stage[ResolvedMessage]):
         if resolved.customer is None and is_routed(message):
             return Reject("no_customer", f"a {message.kind} belongs to a customer")
         return Item(resolved, message, rules)
-
-    def _rules(self, workspace: UUID) -> RuleSet | None:
-        found = self._workspaces.get(workspace)
-        if found is None:
-            return None
-        compiled = self._compiled.get(workspace)
-        if compiled is None or compiled.version != found[0]:
-            compiled = self._compiled[workspace] = RuleSet(found[1], found[0])
-        return compiled
 
     async def _reserve_numbers(self, items: list[Item]) -> None:
         """Enough numbers for every message to open a ticket, taken before the transaction so that no row is hot."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import date
 from typing import Any, get_args
@@ -11,17 +10,17 @@ from zoneinfo import ZoneInfo
 
 from contracts.channels import LIMITS
 from contracts.ticket import Priority
-from contracts.workspace import Actions, Calendar, Category, Condition, Rule, Workspace
-from sinks import config_mail_and_orders, people_checks
+from contracts.workspace import Calendar, Category, Workspace
+from sinks import config_mail_and_orders, people_checks, rule_checks
 from sinks.config_names import Finding, Names
 from sinks.yaml_files import Location
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-NOBODY = "nobody"
-MAX_KEYWORD = 200
-"""Characters of one keyword."""
-
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_WITH_SLUGS = (
+    *("stores", "calendars", "sla_policies", "departments", "categories", "agents", "rules", "accounts"),
+    *("templates", "webhooks"),
+)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -37,8 +36,7 @@ def check(workspace: Workspace) -> Iterator[Finding]:
     yield from people_checks.check(workspace, known)
     for index, category in enumerate(workspace.categories):
         yield from _category(("categories", index), category, workspace, known)
-    for index, rule in enumerate(workspace.rules):
-        yield from _rule(("rules", index), rule, workspace, known)
+    yield from rule_checks.check(workspace, known)
     yield from _accounts(workspace, known)
 
 
@@ -62,10 +60,13 @@ def _unique(workspace: Workspace) -> Iterator[Finding]:
     yield from _twice("categories", "path", workspace.categories, lambda c: c.path.casefold())
     yield from _twice("agents", "id", workspace.agents, lambda a: a.id)
     yield from _twice("rules", "id", workspace.rules, lambda r: r.id)
+    yield from _twice("templates", "id", workspace.templates, lambda t: t.id)
+    yield from _twice("webhooks", "id", workspace.webhooks, lambda w: w.id)
+    yield from _twice("categories", "id", [c for c in workspace.categories if c.id], lambda c: c.id)
     yield from _twice("accounts", "id", workspace.accounts, lambda a: (a.channel, a.id))
-    for part in ("stores", "calendars", "sla_policies", "departments", "agents", "rules", "accounts"):
+    for part in _WITH_SLUGS:
         for index, entry in enumerate(getattr(workspace, part)):
-            if not _SLUG.fullmatch(entry.id):
+            if entry.id is not None and not _SLUG.fullmatch(entry.id):
                 yield (part, index, "id"), f"`{entry.id}` is no slug", "Use a-z, 0-9, - and _."
 
 
@@ -128,50 +129,6 @@ def _category(at: Location, category: Category, workspace: Workspace, known: Nam
         yield (*at, "path"), f"`{category.path}` lies inside itself", "Each part of a path is another node."
     yield from known.missing((*at, "department"), "department", category.department, known.departments)
     yield from people_checks.category(at, category, workspace, known)
-
-
-def _rule(at: Location, rule: Rule, workspace: Workspace, known: Names) -> Iterator[Finding]:
-    actions, on = rule.actions, (*at, "actions")
-    yield from known.missing((*on, "department"), "department", actions.department, known.departments)
-    yield from known.missing((*on, "category"), "category", actions.category, known.categories)
-    yield from known.missing((*on, "assign"), "agent", actions.assign, known.agents | {NOBODY})
-    if rule.when == "message received" and actions not in (Actions(), Actions(tags=actions.tags)):
-        yield on, "a rule for received messages can only add tags", "Use `when: ticket created`."
-    owner = next((c.department for c in workspace.categories if c.path == actions.category), None)
-    if owner is not None and actions.department not in (None, owner):
-        message = f"category `{actions.category}` belongs to `{owner}`, not to `{actions.department}`"
-        yield (*on, "category"), message, "A ticket's category is one of its department."
-    for number, group in enumerate(rule.groups):
-        for index, condition in enumerate(group):
-            yield from _condition((*at, "groups", number, index), condition, known)
-
-
-def _condition(at: Location, condition: Condition, known: Names) -> Iterator[Finding]:
-    references = (
-        ("store", "store", known.stores),
-        ("account", "account", known.accounts),
-    )
-    for name, kind, defined in references:
-        for index, value in enumerate(getattr(condition, name)):
-            yield from known.missing((*at, name, index), kind, value, defined)
-    for name in ("keywords", "subject"):
-        for index, keyword in enumerate(getattr(condition, name)):
-            yield from _keyword((*at, name, index), keyword)
-    if condition in (Condition(), Condition(negate=True)):
-        yield (
-            at,
-            "an empty condition",
-            "Name a field, or leave the group out: without groups a rule always applies.",
-        )
-
-
-def _keyword(at: Location, keyword: str) -> Iterator[Finding]:
-    if not any(unicodedata.category(character)[0] in "LN" for character in keyword):
-        yield at, f"`{keyword}` has no letter or digit", "A keyword is a word or a phrase."
-    elif len(keyword) > MAX_KEYWORD:
-        yield at, f"longer than {MAX_KEYWORD} characters", "Use the words that matter."
-    elif any("*" in word.rstrip("*") or word.endswith("**") for word in keyword.split()):
-        yield at, f"`{keyword}`: `*` stands only at the end of a word", "Write `drukark*`."
 
 
 def _accounts(workspace: Workspace, known: Names) -> Iterator[Finding]:

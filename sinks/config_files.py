@@ -16,9 +16,9 @@ from typing import Any, get_args
 import msgspec
 from ruamel.yaml import YAML
 
-from contracts.base import encode
+from contracts.base import Node, encode
 from contracts.ids import sha256_hex
-from contracts.workspace import Node, Workspace
+from contracts.workspace import Workspace
 from sinks import config_checks
 from sinks.yaml_files import Document, Location, Unreadable, read
 
@@ -33,6 +33,8 @@ FILES = {
     "agents": "agents.yaml",
     "rules": "rules.yaml",
     "accounts": "accounts.yaml",
+    "templates": "templates.yaml",
+    "webhooks": "webhooks.yaml",
 }
 """List of the workspace -> the file that `export_folder` writes it to."""
 

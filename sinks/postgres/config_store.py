@@ -25,7 +25,8 @@ class ConfigStore:
         self._database = database
 
     async def apply(self, config: Workspace, version: str, by: str, effective_from: datetime) -> UUID:
-        """Stores a version (nothing happens if it is stored already) and returns the workspace's id."""
+        """Brings a version into force from that moment on (nothing happens if it is then in force already), also one that was
+        in force before, and returns the workspace's id."""
         workspace, sql = workspace_id(config.slug), queries("config")
         async with self._database.transaction([workspace]) as connection:
             who = {"workspace": workspace, "slug": config.slug, "name": config.name}
@@ -33,6 +34,7 @@ class ConfigStore:
             what = {"version": version, "by": by, "body": msgspec.json.encode(config).decode()}
             when = {"workspace": workspace, "effective_from": effective_from}
             await connection.execute(sql["insert_version"], what | when)
+            await connection.execute(sql["activate"], {"version": version, "by": by} | when)
             agents = sorted(agent.id for agent in config.agents)
             await connection.execute(sql["upsert_agents"], {"workspace": workspace, "agents": agents})
         return workspace

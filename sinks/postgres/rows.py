@@ -48,6 +48,8 @@ def stored_ticket(row: Mapping[str, Any]) -> StoredTicket:
         subject=row["subject"],
         department=row["department"],
         category=row["category"],
+        category_id=row["category_id"],
+        sla=row["sla"],
         priority=row["priority"],
         status=row["status"],
         agent=agent,
@@ -98,6 +100,8 @@ def ticket_columns(stored: StoredTicket) -> dict[str, Any]:
         "updated_at": ticket.updated_at,
         "audit_head": stored.audit_head,
         "context": encode(ticket.context).decode() if ticket.context else None,
+        "category_id": ticket.category_id,
+        "sla": ticket.sla,
     }
 
 

@@ -45,7 +45,20 @@ _TICKETS = (
         "deadlines",
         "tags",
     ),
-    *("refers_to", "counts", "pulled", "held", "leases", "steps", "created", "updated", "heads", "contexts"),
+    *(
+        "refers_to",
+        "counts",
+        "pulled",
+        "held",
+        "leases",
+        "steps",
+        "created",
+        "updated",
+        "heads",
+        "contexts",
+        "category_ids",
+        "slas",
+    ),
 )
 _REFS = ("workspaces", "kinds", "values", "tickets")
 _PARTICIPANTS = ("workspaces", "tickets", "kinds", "values")
@@ -112,6 +125,8 @@ _TICKET_COLUMNS = (
         "updated_at",
         "audit_head",
         "context",
+        "category_id",
+        "sla",
     ),
 )
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from contracts.base import encode
 from contracts.calendars import WEEKDAYS, WorkingHours
 from contracts.inbound import InboundMessage
-from contracts.workspace import Actions, Calendar, Condition, Rule
+from contracts.rules import Actions, Condition, Rule
+from contracts.workspace import Calendar
 from router.deadlines import before, due
 from router.decide import assign, carried, place
 from router.facts import Facts, Plan, Staff

@@ -1,15 +1,19 @@
 -- name: current
--- The configuration in force of these workspaces: the newest whose time has come. The body only if it is not the known one.
-SELECT DISTINCT ON (c.workspace) c.workspace, c.version,
+-- The configuration in force of these workspaces. The body only if it is not the known one.
+SELECT known.workspace, c.version,
        CASE WHEN known.version IS NOT DISTINCT FROM c.version THEN NULL ELSE c.body::text END
 FROM unnest(%(workspaces)s::uuid[], %(versions)s::text[]) AS known(workspace, version)
-JOIN config_versions c ON c.workspace = known.workspace AND c.effective_from <= %(now)s
-ORDER BY c.workspace, c.serial DESC
+CROSS JOIN LATERAL (
+    SELECT a.version FROM config_activations a
+    WHERE a.workspace = known.workspace AND a.effective_from <= %(now)s
+    ORDER BY a.effective_from DESC, a.serial DESC LIMIT 1
+) AS active
+JOIN config_versions c ON c.workspace = known.workspace AND c.version = active.version
 
 -- name: history
--- Every applied version of a workspace, oldest first.
-SELECT version, effective_from, applied_by FROM config_versions
-WHERE workspace = %(workspace)s ORDER BY serial
+-- What was applied to a workspace, in the order in which it comes into force.
+SELECT version, effective_from, applied_by FROM config_activations
+WHERE workspace = %(workspace)s ORDER BY effective_from, serial
 
 -- name: one
 -- The body of one applied version: what a decision of then was made with.
@@ -21,10 +25,19 @@ INSERT INTO workspaces (workspace, slug, name) VALUES (%(workspace)s, %(slug)s, 
 ON CONFLICT (workspace) DO UPDATE SET name = excluded.name
 
 -- name: insert_version
--- Versions are immutable: applying the same configuration again, while it is in force, changes nothing.
+-- Versions are immutable: the same configuration is the same version.
 INSERT INTO config_versions (workspace, version, effective_from, applied_by, body)
 VALUES (%(workspace)s, %(version)s, %(effective_from)s, %(by)s, %(body)s::json)
 ON CONFLICT (workspace, version) DO NOTHING
+
+-- name: activate
+-- A version comes into force, also one that was in force before. What is in force at that moment already is left.
+INSERT INTO config_activations (workspace, version, effective_from, applied_by)
+SELECT %(workspace)s, %(version)s, %(effective_from)s, %(by)s
+WHERE %(version)s IS DISTINCT FROM (
+    SELECT a.version FROM config_activations a
+    WHERE a.workspace = %(workspace)s AND a.effective_from <= %(effective_from)s
+    ORDER BY a.effective_from DESC, a.serial DESC LIMIT 1)
 
 -- name: upsert_agents
 -- One row an agent, which assignment locks before it counts that agent's load.

@@ -9,7 +9,8 @@ import msgspec
 
 from contracts.base import encode
 from contracts.resolved import Context, Order, RecentTicket
-from contracts.workspace import Actions, Calendar, Rule
+from contracts.rules import Actions, Rule
+from contracts.workspace import Calendar
 from router.decide import place
 from router.facts import Facts, Staff
 from router.ruleset import RuleSet

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.workspace import Actions, Condition, Rule
+from contracts.rules import Actions, Condition, Rule
 from router.facts import Plan
 from tests.support.routing import Desk, chat, mail, message, rule_set
 

@@ -122,13 +122,13 @@ def test_good_files(tmp_path: Path) -> None:
         ),
         (
             {"rules": "rules:\n  - {id: r, name: R, actions: {assign: zoe}}\n"},
-            "rules.yaml:2:32: no agent `zoe`. Defined: ann, ben, nobody.",
+            "rules.yaml:2:32: no agent `zoe`. Defined: ann, ben, least_open, nobody, queue, round_robin.",
         ),
         (
             {
-                "rules": "rules:\n  - {id: r, name: R, when: message received, actions: {priority: high}}\n",
+                "rules": "rules:\n  - {id: r, name: R, when: transferred, actions: {auto_reply: hello}}\n",
             },
-            "rules.yaml:2:46: a rule for received messages can only add tags. Use `when: ticket created`.",
+            "rules.yaml:2:51: no template `hello`. Defined: none.",
         ),
         (
             {"agents": "agents:\n  - {id: ann, id: ben, name: Ann}\n"},

@@ -1,0 +1,93 @@
+"""Rules on stored tickets, after what people do and when time has come: what `router/effects.py` decides, written.
+
+Call it in the transaction that holds the tickets' locks, after the change that is the cause is written. Who sets timers asks
+`RuleSet.timed` which triggers by time there are; once a trigger is due for a ticket, it is asked here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.base import decoder
+from contracts.inbound import InboundMessage
+from contracts.ticket import Cause
+from router.effects import Effects, react
+from router.ruleset import RuleSet
+from router.subjects import Known
+from runtime.postgres import Connection
+from sinks.postgres import rule_facts
+from sinks.postgres.rows import StoredTicket, replace
+from sinks.postgres.ticket_store import Key, Writes
+from sinks.postgres.ticket_trail import add_change
+from sinks.postgres.ticket_writes import write
+
+ACTOR = "rules"
+
+_messages = decoder(InboundMessage)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A ticket, locked and as it is stored by now, and the trigger whose rules are to be asked: `status changed`,
+    `transferred`, or the `trigger` of a `Timed`."""
+
+    stored: StoredTicket
+    trigger: str
+    rules: RuleSet
+
+    @property
+    def key(self) -> Key:
+        return (self.stored.ticket.workspace, self.stored.ticket.id)
+
+
+async def run_rules(
+    connection: Connection, asked: Sequence[Reaction], now: datetime
+) -> dict[Key, StoredTicket]:
+    """The tickets that rules have changed, as they are stored then; those that no rule matched are not among them. One
+    version a ticket, by the actor `rules`, with the record of why; each ticket at most once in `asked`."""
+    wanted = [reaction for reaction in asked if reaction.rules.has(reaction.trigger)]
+    if not wanted:
+        return {}
+    messages, tags = await _read(connection, wanted)
+    writes, changed = Writes(), dict[Key, StoredTicket]()
+    for reaction in wanted:
+        ticket = reaction.stored.ticket
+        orders = ticket.context.orders if ticket.context else ()
+        known = Known(ticket.trust, tags.get((ticket.workspace, ticket.customer), ()), orders)
+        effects = react(
+            reaction.trigger, ticket, reaction.rules, now, message=messages.get(reaction.key), known=known
+        )
+        if effects.anything:
+            changed[reaction.key] = _add(writes, reaction, effects, now)
+    await write(connection, writes)
+    return changed
+
+
+async def _read(
+    connection: Connection, wanted: Sequence[Reaction]
+) -> tuple[dict[Key, InboundMessage], dict[Key, tuple[str, ...]]]:
+    payloads = await rule_facts.opening_messages(connection, [reaction.key for reaction in wanted])
+    messages = {key: _messages.decode(payload) for key, payload in payloads.items()}
+    customers = [
+        (reaction.key[0], reaction.stored.ticket.customer)
+        for reaction in wanted
+        if reaction.rules.reads("customer_tags")
+    ]
+    return messages, await rule_facts.customer_tags(connection, customers)
+
+
+def _add(writes: Writes, reaction: Reaction, effects: Effects, now: datetime) -> StoredTicket:
+    before, ticket = reaction.stored, replace(effects.ticket, updated_at=now)
+    cause = Cause(actor=ACTOR, rule_set=reaction.rules.version, decision=effects.record)
+    pulled = before.pulled and ticket.agent == before.ticket.agent
+    if ticket.agent and ticket.agent != before.ticket.agent:
+        writes.assigned[(ticket.workspace, ticket.agent)] = now
+    return add_change(writes, before, ticket, effects.change, cause, _detail(effects), now, pulled)
+
+
+def _detail(effects: Effects) -> dict[str, Any]:
+    detail: dict[str, Any] = {"decision": effects.record}
+    return detail | ({"notes": effects.verdict.notes} if effects.verdict.notes else {})
