@@ -46,8 +46,8 @@ soak: packages setup ## the long runs of the fault tests
 	@SOAK=1 $(BIN)/python -m pytest tests/faults
 
 lock: ## renew the locks from pyproject.toml (needs uv)
-	uv pip compile -q --generate-hashes --python-version 3.11 --universal --no-annotate --no-header --extra mail pyproject.toml -o requirements.txt
-	uv pip compile -q --generate-hashes --python-version 3.11 --universal --no-annotate --no-header --extra mail pyproject.toml requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --generate-hashes --python-version 3.11 --universal --no-annotate --no-header --extra mail --extra s3 pyproject.toml -o requirements.txt
+	uv pip compile -q --generate-hashes --python-version 3.11 --universal --no-annotate --no-header --extra mail --extra s3 pyproject.toml requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove the environment and the local data
 	rm -rf $(VENV) .frontdesk .pytest_cache .mypy_cache .ruff_cache

@@ -11,7 +11,7 @@ from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.process import Service
 from runtime.settings import Settings
-from sinks.archive import Archive
+from sinks.archive import archive_of
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.incidents import PostgresIncidents
 
@@ -104,7 +104,7 @@ class Parts:
         self.producer = Producer(settings.kafka)
         self.incidents = PostgresIncidents(self.database, self.clock)
         self.workspaces = WorkspaceCache(ConfigStore(self.database), self.clock)
-        self.archive = Archive(settings.archive)
+        self.archive = archive_of(settings)
 
 
 PROCESSES = {

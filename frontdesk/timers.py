@@ -14,7 +14,7 @@ from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.process import Service
 from runtime.settings import Settings
-from sinks.archive import Archive
+from sinks.archive import archive_of
 from sinks.audit import Sealer
 from sinks.deadletters import Feeder
 from sinks.gauges import Gauges
@@ -29,7 +29,7 @@ def services(settings: Settings) -> Sequence[Service]:
     producer = Producer(settings.kafka)
     feeder = host(Feeder(database), settings, producer, PostgresIncidents(database, clock), clock)
     chats = Producer(settings.kafka)
-    intake = Intake(chats, Archive(settings.archive), None, clock)
+    intake = Intake(chats, archive_of(settings), None, clock)
     return [
         feeder,
         Verifier(settings, database, partial(pending, settings.spool)),

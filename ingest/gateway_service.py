@@ -18,7 +18,7 @@ from runtime.http import HttpServer
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
-from sinks.archive import Archive
+from sinks.archive import archive_of
 from sinks.postgres.chat_store import ChatStore
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 
@@ -34,7 +34,7 @@ class GatewayService:
         self._database = Database(settings.postgres, max_size=2, timeout=1.0)
         self._producer = Producer(settings.kafka)
         self._spool = Spool.claim(settings.spool, "gateway", settings.spool_bytes, settings.fsync_ms / 1000)
-        archive = Archive(settings.archive)
+        archive = archive_of(settings)
         self._intake = Intake(self._producer, archive, self._spool, clock, settings.reply_secrets)
         self._accounts = Accounts(settings, WorkspaceCache(ConfigStore(self._database), clock))
         self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)

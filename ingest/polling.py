@@ -23,7 +23,7 @@ from runtime.health import Health
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
-from sinks.archive import Archive
+from sinks.archive import archive_of
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.cursor_store import CursorStore, Lease, Source, lease
 from sinks.postgres.source_store import STATES, SourceStore, State
@@ -49,9 +49,7 @@ class Parts:
         self.clock = Clock(settings.clock)
         self.database = Database(settings.postgres)
         self.producer = Producer(settings.kafka)
-        self.intake = Intake(
-            self.producer, Archive(settings.archive), None, self.clock, settings.reply_secrets
-        )
+        self.intake = Intake(self.producer, archive_of(settings), None, self.clock, settings.reply_secrets)
         self.accounts = Accounts(settings, WorkspaceCache(ConfigStore(self.database), self.clock))
         self.cursors = CursorStore(self.database)
         self._sources = SourceStore(self.database)

@@ -60,6 +60,18 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What opens the account's files at the provider: WhatsApp's access token, Twilio's `account SID:auth token`."""
 
 
+class Bucket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the archive is kept, at a provider that speaks S3. `endpoint`: its address; empty: Amazon's. Without keys those of
+    the machine are used (`AWS_…`, or its role). `prefix`: before every name."""
+
+    name: str
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key: str = ""
+    prefix: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of all processes. What a process does not use is ignored by it."""
 
@@ -126,6 +138,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     media_origins: tuple[str, ...] = ()
     """JSON list of origins (`https://files.example.com`) that attachments may be fetched from besides the providers' own
     hosts, also where their addresses are private."""
+    bucket: Bucket | None = None
+    """JSON: keeps the archive in a bucket rather than in `data` (extra `s3`)."""
     media_bytes: int = 32 << 20
     """The largest attachment that is fetched."""
     poll_seconds: int = 60
@@ -151,7 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "spool"
 
 
-_JSON_FIELDS = ("mailboxes", "bots", "hooks", "media_origins", "reply_secrets")
+_JSON_FIELDS = ("mailboxes", "bots", "hooks", "media_origins", "reply_secrets", "bucket")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

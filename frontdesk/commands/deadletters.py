@@ -20,7 +20,7 @@ from runtime.clock import Clock
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
-from sinks.archive import Archive
+from sinks.archive import archive_of
 from sinks.deadletters import DeadLetters, ParkedLetter
 
 app = typer.Typer(
@@ -91,7 +91,7 @@ async def _drop(store: DeadLetters, letters: Sequence[UUID]) -> None:
 
 
 async def _retry(store: DeadLetters, settings: Settings, letters: Sequence[UUID]) -> None:
-    producer, archive = Producer(settings.kafka), Archive(settings.archive)
+    producer, archive = Producer(settings.kafka), archive_of(settings)
     clock = Clock(settings.clock)
     intake = Intake(producer, archive, None, clock, settings.reply_secrets)
 

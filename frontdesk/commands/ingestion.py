@@ -26,7 +26,7 @@ from runtime.clock import Clock
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
-from sinks.archive import Archive
+from sinks.archive import archive_of
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 
 _AT_ONCE = 200
@@ -129,7 +129,7 @@ async def _ingest(name: str, paths: list[Path], account: str, restart: bool) -> 
     producer, clock = Producer(settings.kafka), Clock(settings.clock)
     await producer.start()
     # No spool: a file is there to be sent again, and nobody would drain it.
-    intake = Intake(producer, Archive(settings.archive), None, clock, settings.reply_secrets)
+    intake = Intake(producer, archive_of(settings), None, clock, settings.reply_secrets)
     counts = {"accepted": 0, "duplicate": 0, "parked": 0, "suppressed": 0, "refused": 0}
     bodies = [body for path in paths for body in _bodies(path)]
     try:

@@ -21,7 +21,7 @@ from ingest.intake import Intake
 from runtime.clock import Clock
 from runtime.kafka import Producer, end_offsets
 from runtime.settings import Settings
-from sinks.archive import Archive
+from sinks.archive import FolderArchive
 from tests.bench.forms import ACCOUNT, WORKSPACE, Form
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Load:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producer = Producer(settings.kafka)
-        self._intake = Intake(self._producer, Archive(settings.archive), None, Clock())
+        self._intake = Intake(self._producer, FolderArchive(settings.archive), None, Clock())
         self._channel = channels()["webform"]
         self._seen: dict[UUID, float] = {}
         self._news = asyncio.Event()

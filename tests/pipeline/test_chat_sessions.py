@@ -17,7 +17,7 @@ from ingest.intake import Intake
 from runtime.clock import Clock
 from runtime.kafka import Producer
 from runtime.postgres import Database
-from sinks.archive import Archive
+from sinks.archive import FolderArchive
 from tests.support.chain import Chain
 from tests.support.chat import Frame, Widget, greeted
 from tests.support.door import running
@@ -131,7 +131,9 @@ async def test_a_chat_in_which_nobody_writes_is_over(chain: Chain, tmp_path: Pat
         later = Clock(TUESDAY_NOON + SILENCE + timedelta(seconds=1))
         producer = Producer(chain.settings.kafka)
         database = Database(chain.settings.postgres_system, max_size=1)
-        keeper = ChatSessions(database, Intake(producer, Archive(tmp_path), None, later), producer, later)
+        keeper = ChatSessions(
+            database, Intake(producer, FolderArchive(tmp_path), None, later), producer, later
+        )
         async with database:
             await keeper.tick()
         await producer.stop()

@@ -23,7 +23,7 @@ from ingest.keys import counterpart_key
 from runtime.clock import Clock
 from runtime.kafka import Producer, end_offsets, read_range
 from runtime.postgres import Database
-from sinks.archive import Archive
+from sinks.archive import FolderArchive
 from tests.support.shop import WORKSPACE
 from tests.support.system import Broker, Dsns
 from tests.support.topics import Since
@@ -67,12 +67,12 @@ async def since(broker: Broker) -> Since:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "archive")
+def archive(tmp_path: Path) -> FolderArchive:
+    return FolderArchive(tmp_path / "archive")
 
 
 @pytest.fixture
-async def intake(broker: Broker, archive: Archive) -> AsyncIterator[Intake]:
+async def intake(broker: Broker, archive: FolderArchive) -> AsyncIterator[Intake]:
     producer = Producer(broker.bootstrap)
     await producer.start()
     yield Intake(producer, archive, None, Clock(NOW))
@@ -80,7 +80,7 @@ async def intake(broker: Broker, archive: Archive) -> AsyncIterator[Intake]:
 
 
 async def test_a_message_over_the_record_limit_keeps_its_beginning_and_archives_the_rest(
-    intake: Intake, archive: Archive, since: Since
+    intake: Intake, archive: FolderArchive, since: Since
 ) -> None:
     body = ("ł" * 300_000).encode()
     await intake.accept(Echo(quoted_text="q" * 200_000), raw(body))
@@ -118,7 +118,7 @@ async def test_what_does_not_fit_even_so_is_parked(intake: Intake, since: Since)
 
 
 async def test_unreadable_bytes_are_parked_once_and_large_ones_archived(
-    intake: Intake, archive: Archive, since: Since
+    intake: Intake, archive: FolderArchive, since: Since
 ) -> None:
     small, large = b"unreadable", b"unreadable" + b"x" * (300 * 1024)
     outcomes = [(await intake.accept(Echo(), raw(body))).outcome for body in (small, small, large)]
@@ -156,11 +156,13 @@ async def test_many_callers_at_once_all_get_through_whatever_their_neighbours_ar
 async def test_nothing_is_accepted_while_the_broker_or_the_disk_is_away(tmp_path: Path) -> None:
     nowhere = Producer("127.0.0.1:9", timeout=1)
     with pytest.raises(Transient, match="kafka"):
-        await Intake(nowhere, Archive(tmp_path), None, Clock(NOW)).accept(Echo(), raw(b"hi"))
+        await Intake(nowhere, FolderArchive(tmp_path), None, Clock(NOW)).accept(Echo(), raw(b"hi"))
 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Transient, match="archive"):
-        await Intake(nowhere, Archive(tmp_path / "file"), None, Clock(NOW)).accept(Echo(), raw(b"x" * 40_000))
+        await Intake(nowhere, FolderArchive(tmp_path / "file"), None, Clock(NOW)).accept(
+            Echo(), raw(b"x" * 40_000)
+        )
 
 
 async def test_records_carry_the_key_of_the_counterpart_and_the_trace(

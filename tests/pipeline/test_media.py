@@ -26,7 +26,7 @@ from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Database
 from runtime.settings import PREFIX, Bot, Hook, Settings, environment
 from runtime.stage import Batch, Delivery, Record
-from sinks.archive import Archive
+from sinks.archive import FolderArchive
 from sinks.postgres.media_store import MediaStore, Outcome
 from tests.support.command import frontdesk
 from tests.support.provider import Answer, Provider, provider
@@ -50,7 +50,7 @@ class Rig:
     def __init__(self, chosen: Settings) -> None:
         self.settings = chosen
         self.database = Database(chosen.postgres)
-        self.archive = Archive(chosen.archive)
+        self.archive = FolderArchive(chosen.archive)
 
     async def take(self, messages: Sequence[InboundMessage]) -> None:
         deliveries = [Delivery(Record(INBOUND.name, 0, n, b"", b""), m) for n, m in enumerate(messages)]
