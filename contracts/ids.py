@@ -65,6 +65,21 @@ def ticket_event_id(ticket: UUID, version: int) -> UUID:
     return derive("ticket-event", str(ticket), str(version))
 
 
+def notification_id(cause: UUID, group: str) -> UUID:
+    """notification: the message or the ticket event that is its cause, and the group."""
+    return derive("notification", str(cause), group)
+
+
+def automatic_reply_id(message: UUID) -> UUID:
+    """automatic reply: the message that it answers."""
+    return derive("automatic-reply", str(message))
+
+
+def webhook_call_id(cause: UUID, webhook: str) -> UUID:
+    """webhook call: the message or the ticket event that is its cause, and the webhook."""
+    return derive("webhook-call", str(cause), webhook)
+
+
 def dead_letter_id(stage: str, topic: str, partition: int, offset: int) -> UUID:
     """dead letter of a stage: where the record lies."""
     return derive("dead-letter", stage, topic, str(partition), str(offset))

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from contracts.topics import CUSTOMER, DEAD_LETTERS, INBOUND, OUTBOUND, RESOLVED, TICKET
+from contracts.topics import CUSTOMER, DEAD_LETTERS, INBOUND, NOTIFICATION, OUTBOUND, RESOLVED, TICKET
 from contracts.workspace import Workspace
 
 FOLDER = Path(__file__).parent / "schemas"
 
 PUBLISHED: dict[str, type[msgspec.Struct]] = {
-    **{topic.name: topic.payload for topic in (INBOUND, RESOLVED, TICKET, CUSTOMER, OUTBOUND)},
+    **{topic.name: topic.payload for topic in (INBOUND, RESOLVED, TICKET, CUSTOMER, OUTBOUND, NOTIFICATION)},
     # One payload for the dead letters of every stage.
     "frontdesk.dlq.v1": DEAD_LETTERS["ingest"].payload,
     "workspace": Workspace,

@@ -9,6 +9,7 @@ from contracts.base import Payload
 from contracts.customer import CustomerEvent
 from contracts.deadletter import DeadLetter
 from contracts.inbound import InboundMessage
+from contracts.notification import Notification
 from contracts.outbound import OutboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.ticket import TicketEvent
@@ -107,6 +108,16 @@ OUTBOUND = Topic(
 )
 
 
+NOTIFICATION = Topic(
+    "frontdesk.notification.v1",
+    Notification,
+    key="ticket",
+    retention_days=3,
+    written_by="relay",
+    read_by="other services",
+)
+
+
 def _dlq(stage: str) -> Topic:
     return Topic(
         f"frontdesk.{stage}.dlq.v1",
@@ -121,6 +132,9 @@ def _dlq(stage: str) -> Topic:
 
 DEAD_LETTERS = {stage: _dlq(stage) for stage in ("ingest", "identity", "router", "sinks")}
 
-TOPICS: tuple[Topic, ...] = (INBOUND, OVERFLOW, RESOLVED, TICKET, CUSTOMER, OUTBOUND, *DEAD_LETTERS.values())
+TOPICS: tuple[Topic, ...] = (
+    *(INBOUND, OVERFLOW, RESOLVED, TICKET, CUSTOMER, OUTBOUND, NOTIFICATION),
+    *DEAD_LETTERS.values(),
+)
 
 BY_NAME = {topic.name: topic for topic in TOPICS}

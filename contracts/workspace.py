@@ -110,6 +110,8 @@ class Department(Node, frozen=True, kw_only=True):
     """May be picked on a contact form."""
     sender: MailSender | None = None
     """Null: the workspace's."""
+    notify: bool = True
+    """Its members are told of new tickets and of customers' replies (`frontdesk.notification.v1`)."""
     to_solve: bool = True
     """Its tickets are handed out: in turn, or by pull-next. Otherwise they wait until somebody is named for them."""
     pull_limit: int | None = None

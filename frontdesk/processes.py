@@ -62,14 +62,16 @@ def _router(settings: Settings) -> Sequence[Service]:
     from router.worker import Router
 
     parts = Parts(settings)
-    stage = Router(parts.database, ConfigStore(parts.database), parts.workspaces, parts.clock)
+    stage = Router(
+        parts.database, ConfigStore(parts.database), parts.workspaces, parts.clock, settings.reply_secrets
+    )
     return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
 
 
 def _media(settings: Settings) -> Sequence[Service]:
     from ingest.media.download import Downloader
-    from ingest.media.reach import Reach
     from ingest.media.worker import Fetcher, Media
+    from runtime.reach import Reach
 
     parts = Parts(settings)
     downloader = Downloader(Reach(settings.media_origins), settings.media_bytes)
@@ -79,8 +81,11 @@ def _media(settings: Settings) -> Sequence[Service]:
 
 def _relay(settings: Settings) -> Sequence[Service]:
     from sinks.relay import Relay
+    from sinks.webhooks import Webhooks
 
-    return [Relay(settings.postgres_system, Producer(settings.kafka), Clock(settings.clock))]
+    clock = Clock(settings.clock)
+    webhooks = Webhooks(Database(settings.postgres_system, max_size=1), settings, clock)
+    return [Relay(settings.postgres_system, Producer(settings.kafka), clock), webhooks]
 
 
 def _timers(settings: Settings) -> Sequence[Service]:
@@ -122,7 +127,7 @@ PROCESSES = {
             _media,
             lambda s: bool(s.bots or s.hooks),
         ),
-        Process("relay", "publishes the outbox", _relay),
+        Process("relay", "publishes the outbox, calls webhooks", _relay),
         Process("timers", "verifier, audit sealer, dead-letter feeder, gauges", _timers),
         Process("desk", "HTTP API for agents and dashboards", _desk),
     )

@@ -15,11 +15,23 @@ from router import writing
 from router.continuity import continuation
 from router.deadlines import starts_at
 from router.decide import assign, carried, method_of, place, rotation_key
-from router.facts import Facts, Placement, Plan, Staff, TicketFacts, is_echo, is_routed, refs_of
+from router.facts import (
+    Answered,
+    Facts,
+    Placement,
+    Plan,
+    Staff,
+    TicketFacts,
+    answered_key,
+    is_echo,
+    is_routed,
+    refs_of,
+)
+from router.replies import addressee
 from router.ruleset import RuleSet
 from runtime.postgres import Connection
 from runtime.stage import Drop, Outcome, Reject
-from sinks.postgres import rule_facts, ticket_store
+from sinks.postgres import rule_store, ticket_store
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import Key, StoredAt, TicketOwner, Writes
 
@@ -54,16 +66,20 @@ class _Tickets:
 
 
 async def decide(
-    connection: Connection, items: Sequence[Item], number: NumberSource, now: datetime
+    connection: Connection,
+    items: Sequence[Item],
+    number: NumberSource,
+    now: datetime,
+    reply_keys: Sequence[bytes] = (),
 ) -> Writes:
-    """What the batch writes. Locks in the order that every writer keeps: customers, tickets, rotations, agents."""
+    """What the batch writes; `reply_keys` sign automatic answers. Locks in the order that every writer keeps: customers, tickets, rotations, agents."""
     writes = Writes()
     fresh = await _fresh(connection, items, writes, now)
     routed = [item for item in fresh if is_routed(item.message) or is_echo(item.message)]
     tickets = await _tickets(connection, routed)
     placed = [item for item in routed if _place(item, tickets.facts, number, now)]
     staff = await _staff(connection, placed)
-    _assign(placed, staff, tickets, writes, now)
+    _assign(placed, staff, tickets, writes, reply_keys, now)
     rated = await _rated(connection, fresh)
     for item in fresh:
         late, owner = _is_late(item, tickets), rated.get(item.key)
@@ -122,7 +138,17 @@ async def _tickets(connection: Connection, routed: Sequence[Item]) -> _Tickets:
         key[1]: TicketFacts(row.ticket, row.version, people.get(key, frozenset()))
         for key, row in rows.items()
     }
-    return _Tickets(rows, newest, Facts(facts, by_ref, await _tags(connection, routed)))
+    tags = await _tags(connection, routed)
+    return _Tickets(rows, newest, Facts(facts, by_ref, tags, await _answered(connection, routed)))
+
+
+async def _answered(connection: Connection, routed: Sequence[Item]) -> dict[Answered, datetime]:
+    """Locked: two customers who write from one address are answered once."""
+    asked = [item for item in routed if item.rules.answers]
+    to = {(item.message.workspace, addressee(item.message, item.rules)) for item in asked}
+    return await rule_store.lock_answered(
+        connection, [answered_key(workspace, one) for workspace, one in to if one is not None]
+    )
 
 
 async def _tags(connection: Connection, routed: Sequence[Item]) -> dict[Key, tuple[str, ...]]:
@@ -131,7 +157,7 @@ async def _tags(connection: Connection, routed: Sequence[Item]) -> dict[Key, tup
         for item in routed
         if item.resolved.customer and item.rules.reads("customer_tags")
     ]
-    return await rule_facts.customer_tags(connection, customers)
+    return await rule_store.customer_tags(connection, customers)
 
 
 def _place(item: Item, facts: Facts, number: NumberSource, now: datetime) -> bool:
@@ -166,7 +192,14 @@ async def _staff(connection: Connection, routed: Sequence[Item]) -> Staff:
     return Staff(counts, {key: at for key, at in stamps.items() if at}, rotations)
 
 
-def _assign(routed: Sequence[Item], staff: Staff, tickets: _Tickets, writes: Writes, now: datetime) -> None:
+def _assign(
+    routed: Sequence[Item],
+    staff: Staff,
+    tickets: _Tickets,
+    writes: Writes,
+    reply_keys: Sequence[bytes],
+    now: datetime,
+) -> None:
     """Finds somebody for each placement, in order, and collects what it writes."""
     latest: dict[UUID, Plan] = {}
     for item in routed:
@@ -175,7 +208,7 @@ def _assign(routed: Sequence[Item], staff: Staff, tickets: _Tickets, writes: Wri
         latest[plan.ticket.id] = item.plan = plan
         key = (plan.ticket.workspace, plan.ticket.id)
         before = writes.tickets.get(key, tickets.rows.get(key))
-        writing.add_plan(writes, plan, before, item.rules.version, now)
+        writing.add_plan(writes, plan, before, item.rules, reply_keys, now)
 
 
 def _is_late(item: Item, tickets: _Tickets) -> bool:

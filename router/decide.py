@@ -4,6 +4,7 @@ give the same bytes of the decision record, which is what replay proves."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from contracts.resolved import Context, ResolvedMessage
 from contracts.rules import METHODS, NOBODY, Method
 from contracts.ticket import Deadline, Priority, Status, Ticket
 from router import assign as assignment
-from router import categorise, continuity, prioritise
+from router import categorise, continuity, prioritise, replies
 from router import rules as rule_engine
 from router.assign import Candidates
 from router.deadlines import due, starts_at
@@ -30,6 +31,7 @@ from router.facts import (
     RotationKey,
     Staff,
     TicketFacts,
+    answered_key,
     call_key,
     chat_key,
     customer_of,
@@ -71,7 +73,8 @@ def place(
     if read := shown_of(known, rules):
         record["read"] = read
     if found.joins is not None:
-        return _join(resolved, message, found.joins, verdict, rules, record, now)
+        joined = _join(resolved, message, found.joins, verdict, rules, record, now)
+        return replying(joined, facts, rules, now)
     placed = categorise.place(message, picked, verdict, rules)
     priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
     # A call that was taken has had its answer.
@@ -110,7 +113,7 @@ def place(
         updated_at=now,
         context=context,
     )
-    return Placement(
+    opened = Placement(
         resolved,
         message,
         ticket,
@@ -124,6 +127,18 @@ def place(
         assign_to=message.fields.get("agent", NOBODY) if answered else verdict.wants.get("assign"),
         verdict=verdict,
     )
+    return replying(opened, facts, rules, now)
+
+
+def replying(placement: Placement, facts: Facts, rules: RuleSet, now: datetime) -> Placement:
+    """With the automatic answer that a rule wants, if one may be sent; the record says why not."""
+    template = placement.verdict.wants.get("auto_reply")
+    if template is None:
+        return placement
+    message, to = placement.message, replies.addressee(placement.message, rules)
+    last = facts.answered.get(answered_key(message.workspace, to)) if to else None
+    reply, why = replies.decide(message, to, template, last, placement.ticket.department, rules, now)
+    return replace(placement, reply=reply, record=placement.record | {"auto_reply": why})
 
 
 def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
@@ -173,7 +188,7 @@ def carried(plan: Plan, latest: Mapping[UUID, Plan]) -> Plan:
 def rotation_key(placement: Placement, rules: RuleSet) -> RotationKey:
     """A category with its own members or method has its own rotation."""
     ticket = placement.ticket
-    return (ticket.workspace, ticket.department, ticket.category or "")
+    return (ticket.workspace, ticket.department, ticket.category_id or ticket.category or "")
 
 
 def method_of(placement: Placement, rules: RuleSet) -> Method:

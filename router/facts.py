@@ -12,6 +12,7 @@ from uuid import UUID
 from contracts.inbound import InboundMessage, NamedTicket
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
+from router.replies import Reply, To
 from router.rules import Verdict
 from router.ruleset import RuleSet
 from router.subjects import Known
@@ -20,6 +21,8 @@ Participant = tuple[str, str]
 """Kind and value of a handle, in the form that is compared."""
 Ref = tuple[str, str]
 """`mail` and a Message-ID, `token` or `number` and a ticket's number, `chat` and a conversation key, `call` and a call."""
+Answered = tuple[UUID, str, str]
+"""Workspace, channel, address."""
 RotationKey = tuple[UUID, str, str]
 """Workspace, department, category (empty for the department itself)."""
 
@@ -58,6 +61,8 @@ class Placement:
     """A solved ticket is work again."""
     verdict: Verdict = field(default_factory=Verdict)
     """What the rules want, with what they send."""
+    reply: Reply | None = None
+    """The automatic answer that they send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Facts:
     by_ref: dict[tuple[UUID, str, str], tuple[UUID, ...]] = field(default_factory=dict)
     tags: dict[tuple[UUID, UUID], tuple[str, ...]] = field(default_factory=dict)
     """Tags of customers, by workspace and customer; read only where a rule asks for them."""
+    answered: dict[Answered, datetime] = field(default_factory=dict)
+    """When each addressee last got an automatic answer."""
 
     def after(self, placement: Placement) -> Facts:
         """The facts for the next message: equal to reading them again after a write of the placement."""
@@ -86,6 +93,8 @@ class Facts:
         before = self.tickets.get(ticket.id)
         people = (before.participants if before else frozenset()) | frozenset(placement.participants)
         self.tickets[ticket.id] = TicketFacts(ticket, placement.version, people)
+        if placement.reply is not None:
+            self.answered[answered_key(workspace, placement.reply.to)] = ticket.updated_at
         for kind, value in placement.refs:
             named = self.by_ref.get((workspace, kind, value), ())
             if ticket.id not in named:
@@ -126,6 +135,11 @@ def known_of(resolved: ResolvedMessage, facts: Facts) -> Known:
     customer = customer_of(resolved)
     tags = facts.tags.get((resolved.workspace, customer.id), ())
     return Known(customer.trust, tags, resolved.orders)
+
+
+def answered_key(workspace: UUID, to: To) -> Answered:
+    """Under which it is kept when an addressee was answered."""
+    return (workspace, to.channel, to.recipient)
 
 
 def shown_of(known: Known, rules: RuleSet) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import Any
 
 from contracts.base import decoder
+from contracts.ids import ticket_event_id
 from contracts.inbound import InboundMessage
 from contracts.ticket import Cause
 from router.effects import Effects, react
 from router.ruleset import RuleSet
+from router.sending import Sends, add_sends
 from router.subjects import Known
 from runtime.postgres import Connection
-from sinks.postgres import rule_facts
+from sinks.postgres import rule_store
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_store import Key, Writes
 from sinks.postgres.ticket_trail import add_change
@@ -69,14 +71,14 @@ async def run_rules(
 async def _read(
     connection: Connection, wanted: Sequence[Reaction]
 ) -> tuple[dict[Key, InboundMessage], dict[Key, tuple[str, ...]]]:
-    payloads = await rule_facts.opening_messages(connection, [reaction.key for reaction in wanted])
+    payloads = await rule_store.opening_messages(connection, [reaction.key for reaction in wanted])
     messages = {key: _messages.decode(payload) for key, payload in payloads.items()}
     customers = [
         (reaction.key[0], reaction.stored.ticket.customer)
         for reaction in wanted
         if reaction.rules.reads("customer_tags")
     ]
-    return messages, await rule_facts.customer_tags(connection, customers)
+    return messages, await rule_store.customer_tags(connection, customers)
 
 
 def _add(writes: Writes, reaction: Reaction, effects: Effects, now: datetime) -> StoredTicket:
@@ -85,7 +87,10 @@ def _add(writes: Writes, reaction: Reaction, effects: Effects, now: datetime) ->
     pulled = before.pulled and ticket.agent == before.ticket.agent
     if ticket.agent and ticket.agent != before.ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now
-    return add_change(writes, before, ticket, effects.change, cause, _detail(effects), now, pulled)
+    stored = add_change(writes, before, ticket, effects.change, cause, _detail(effects), now, pulled)
+    event = ticket_event_id(ticket.id, stored.version)
+    add_sends(writes, Sends(ticket, event, effects.verdict), reaction.rules, now)
+    return stored
 
 
 def _detail(effects: Effects) -> dict[str, Any]:

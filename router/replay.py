@@ -13,7 +13,8 @@ from contracts.resolved import Context, ResolvedMessage
 from contracts.ticket import Ticket
 from router import continuity
 from router.decide import assign, place, rotation_key
-from router.facts import Facts, Placement, Staff, TicketFacts, customer_of
+from router.facts import Facts, Placement, Staff, TicketFacts, answered_key, customer_of
+from router.replies import addressee
 from router.ruleset import RuleSet
 
 
@@ -26,15 +27,21 @@ def again(
     resolved = msgspec.structs.replace(
         resolved, **{name: getattr(known, name) for name in known.__struct_fields__}
     )
-    placement = place(resolved, message, _facts(record, resolved, message), rules, now)
+    placement = place(resolved, message, _facts(record, resolved, message, rules), rules, now)
     return assign(placement, _staff(record, placement, rules), rules).record
 
 
-def _facts(record: dict[str, Any], resolved: ResolvedMessage, message: InboundMessage) -> Facts:
+def _facts(
+    record: dict[str, Any], resolved: ResolvedMessage, message: InboundMessage, rules: RuleSet
+) -> Facts:
     """The tickets that were considered, as far as the decision read them."""
     facts = Facts()
     if tags := record.get("read", {}).get("customer_tags"):
         facts.tags[(message.workspace, customer_of(resolved).id)] = tuple(tags)
+    if last := record.get("auto_reply", {}).get("last"):
+        to = addressee(message, rules)
+        assert to is not None
+        facts.answered[answered_key(message.workspace, to)] = datetime.fromisoformat(last)
     for seen in record["continuity"].get("considered", ()):
         ticket = Ticket(
             id=UUID(seen["ticket"]),

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from contracts.calendars import WEEKDAYS, WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.membership import Membership
-from contracts.rules import Method, Rule, Timed, timed
+from contracts.rules import Method, Rule, Template, Timed, Webhook, timed
 from contracts.ticket import Priority, Ticket
-from contracts.workspace import Account, Agent, Calendar, Category, Department, SlaPolicy, Workspace
+from contracts.workspace import (
+    Account,
+    Agent,
+    Calendar,
+    Category,
+    Department,
+    MailSender,
+    SlaPolicy,
+    Workspace,
+)
 from router.conditions import Subject, Test
 from router.deadlines import starts_at
 from router.keywords import fold
@@ -60,6 +70,11 @@ class RuleSet:
         self._calendars = {calendar.id: WorkingHours(calendar) for calendar in workspace.calendars}
         self._policies: dict[str, SlaPolicy] = {policy.id: policy for policy in workspace.sla_policies}
         self._accounts = {(account.channel, account.id): account for account in workspace.accounts}
+        self._templates = {template.id: template for template in workspace.templates}
+        self._webhooks = {webhook.id: webhook for webhook in workspace.webhooks}
+        senders = [workspace.sender, *(department.sender for department in workspace.departments)]
+        addresses = [account.address for account in workspace.accounts]
+        self._own = {a.lower() for a in (*addresses, *(s.address for s in senders if s)) if a}
         self.always = WorkingHours(Calendar(id="always", zone=workspace.zone, hours=_ALWAYS))
         self._usual = next(iter(self._calendars.values()), self.always)
         self._usual_policy = next(iter(workspace.sla_policies), _MINUTES)
@@ -68,6 +83,8 @@ class RuleSet:
         active = [rule for rule in workspace.rules if rule.active]
         conditions = [condition for rule in active for group in rule.groups for condition in group]
         self._reader = Reader(conditions, workspace.languages, self._calendars, self._slug)
+        self.answers = any(rule.actions.auto_reply for rule in active)
+        """Whether any rule answers by itself: who was answered when need not be read otherwise."""
         self._triggers = {rule.when for rule in active}
         self.timed: tuple[Timed, ...] = tuple(sorted(filter(None, map(timed, self._triggers))))
         """The triggers by time that some active rule has, for whoever sets timers."""
@@ -148,6 +165,42 @@ class RuleSet:
         policy = self._policies.get(found.sla, self._usual_policy) if found else self._usual_policy
         policy = self._policies.get(sla or "", policy)
         return 60 * policy.first_response.get(priority, _MINUTES.first_response[priority])
+
+    def zone(self, department: str) -> ZoneInfo:
+        """The time zone that its people and its calendar live in."""
+        found = self.department(department)
+        calendar = next((c for c in self.workspace.calendars if found and c.id == found.calendar), None)
+        return ZoneInfo(calendar.zone if calendar else self.workspace.zone)
+
+    def tells(self, department: str) -> bool:
+        """Whether its members are told of new tickets and replies. The implied default department has none."""
+        found = self.department(department)
+        return found is not None and found.notify and bool(self.members(department, None))
+
+    def template(self, template: str) -> Template | None:
+        """By id."""
+        return self._templates.get(template)
+
+    def webhook(self, webhook: str) -> Webhook | None:
+        """By id."""
+        return self._webhooks.get(webhook)
+
+    def sender(self, department: str) -> MailSender | None:
+        """Whom its mails are from; None: it sends none."""
+        found = self.department(department)
+        return (found.sender if found else None) or self.workspace.sender
+
+    def mail_account(self, message: InboundMessage) -> str:
+        """The mailbox that answers to this message leave by: its own, else the first one of its store, else the first."""
+        mailboxes = [account for account in self.workspace.accounts if account.channel == "email"]
+        own = [account.id for account in mailboxes if account.id == message.account]
+        near = [account.id for account in mailboxes if account.store == self.store(message)]
+        return next(iter((*own, *near, *(account.id for account in mailboxes))), message.account)
+
+    def is_own(self, address: str) -> bool:
+        """Whether it is one of our own mail addresses, whatever stands after a plus."""
+        local, _, domain = address.strip().lower().rpartition("@")
+        return f"{local.partition('+')[0]}@{domain}" in self._own
 
     def members(self, department: str, category: str | None) -> tuple[str, ...]:
         """Agent ids who may get a ticket of this department and category, in configured order."""

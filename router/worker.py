@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -35,12 +36,18 @@ class Router(Stage[ResolvedMessage]):
     sources: ClassVar[tuple[Topic, ...]] = (RESOLVED,)
 
     def __init__(
-        self, database: Database, config: ConfigStore, workspaces: WorkspaceCache, clock: Clock
+        self,
+        database: Database,
+        config: ConfigStore,
+        workspaces: WorkspaceCache,
+        clock: Clock,
+        reply_secrets: Sequence[str] = (),
     ) -> None:
         self._database = database
         self._config = config
         self._workspaces = workspaces
         self._clock = clock
+        self._reply_keys = [secret.encode() for secret in reply_secrets]
         self._rules = RuleSets(workspaces)
         self._numbers: dict[UUID, tuple[int, int]] = {}
 
@@ -58,7 +65,7 @@ class Router(Stage[ResolvedMessage]):
         if items:
             await self._reserve_numbers(items)
             async with self._database.transaction(batch.workspaces) as connection:
-                writes = await decide(connection, items, self._number, now)
+                writes = await decide(connection, items, self._number, now, self._reply_keys)
                 await ticket_writes.write(connection, writes)
             failpoint("router.after_commit")
             _count(items, self._clock.now())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from contracts.base import encode
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.ticket import Cause
 from router.deadlines import starts_at
-from router.facts import Plan
+from router.facts import Plan, answered_key, is_answered, is_echo
+from router.replies import compose
+from router.ruleset import RuleSet
+from router.sending import Reason, Sends, add_outbox, add_sends
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import DecisionRow, DuplicateRow, MessageRow, TicketOwner, Writes
 from sinks.postgres.ticket_trail import add_change
@@ -60,30 +65,60 @@ def add_duplicate(writes: Writes, resolved: ResolvedMessage, now: datetime) -> N
     writes.duplicates.append(DuplicateRow(at.topic, at.partition, at.offset, resolved.message_id, now))
 
 
-def add_plan(writes: Writes, plan: Plan, before: StoredTicket | None, rule_set: str, now: datetime) -> None:
-    """Ticket, decision, trail and event of one plan. `before`: the ticket as it was, None for a new one."""
+def add_plan(
+    writes: Writes,
+    plan: Plan,
+    before: StoredTicket | None,
+    rules: RuleSet,
+    keys: Sequence[bytes],
+    now: datetime,
+) -> None:
+    """Ticket, decision, trail and event of one plan. `before`: the ticket as it was, None for a new one; `keys` sign the reply token of
+    an automatic answer."""
     ticket, message, placement = plan.ticket, plan.placement.message, plan.placement
     key = (ticket.workspace, ticket.id)
     cause = Cause(
         actor=ACTOR,
         message_id=message.message_id,
-        rule_set=rule_set,
+        rule_set=rules.version,
         decision=plan.record,
         trace=message.trace,
     )
-    detail = {"message": message.message_id, "decision": message.message_id, "agent": ticket.agent}
+    detail: dict[str, Any] = {
+        "message": message.message_id,
+        "decision": message.message_id,
+        "agent": ticket.agent,
+    }
+    if placement.verdict.notes:
+        detail["notes"] = placement.verdict.notes
     pulled = before.pulled if before else False
     add_change(writes, before, ticket, placement.change, cause, detail, now, pulled)
     writes.refs |= {(ticket.workspace, kind, value, ticket.id) for kind, value in placement.refs}
     writes.participants |= {(*key, kind, value) for kind, value in placement.participants}
     record = encode(plan.record).decode()
     writes.decisions.append(
-        DecisionRow(ticket.workspace, message.message_id, ticket.id, rule_set, now, record)
+        DecisionRow(ticket.workspace, message.message_id, ticket.id, rules.version, now, record)
     )
+    add_sends(writes, _sends(plan), rules, now, trace=message.trace)
+    if placement.reply is not None:
+        answer = compose(placement.reply, ticket, message, rules, keys, now)
+        add_outbox(
+            writes, "outbound", answer.outbound_id, ticket, "automatic_reply", answer, now, message.trace
+        )
+        writes.answered[answered_key(ticket.workspace, placement.reply.to)] = now
     if plan.rotation:
         writes.rotations[plan.rotation[0]] = plan.rotation[1]
     if placement.opens and ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now
+
+
+def _sends(plan: Plan) -> Sends:
+    """A new ticket and what its customer adds want the department; what an agent wrote elsewhere does not."""
+    placement, message = plan.placement, plan.placement.message
+    told: Reason | None = "ticket created" if placement.opens else "customer replied"
+    if message.direction == "out" or is_echo(message) or is_answered(message):
+        told = None
+    return Sends(plan.ticket, message.message_id, placement.verdict, told, message.message_id)
 
 
 def is_same_record(resolved: ResolvedMessage, topic: str, partition: int, offset: int) -> bool:

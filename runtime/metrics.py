@@ -150,6 +150,9 @@ outbox_pending = Gauge("frontdesk_outbox_pending", "Rows that wait for the relay
 outbox_oldest_age = Gauge("frontdesk_outbox_oldest_age_seconds", "Age of the oldest one.")
 outbox_published = Counter("frontdesk_outbox_published", "Events on the public topics.", ["type", "outcome"])
 outbox_delay = Histogram("frontdesk_outbox_delay_seconds", "From the commit to the topic.", buckets=LATENCY)
+webhook_calls = Counter(
+    "frontdesk_webhook_calls", "Calls that rules make to other systems, and what became of them.", ["outcome"]
+)
 db_pool = Gauge("frontdesk_db_pool_connections", "Connections of the pool.", ["state"])
 config_generation = Gauge("frontdesk_config_generation_info", "1 for the configuration in force.", ["hash"])
 event_loop_lag = Histogram(

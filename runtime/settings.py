@@ -72,6 +72,14 @@ class Bucket(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prefix: str = ""
 
 
+class WebhookSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What signs the calls of one webhook of a workspace's configuration."""
+
+    workspace: str
+    webhook: str
+    secret: str
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of all processes. What a process does not use is ignored by it."""
 
@@ -142,6 +150,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JSON: keeps the archive in a bucket rather than in `data` (extra `s3`)."""
     media_bytes: int = 32 << 20
     """The largest attachment that is fetched."""
+    webhooks: tuple[WebhookSecret, ...] = ()
+    """JSON list: the secrets that sign the calls rules make. A webhook without one is not called."""
+    webhook_origins: tuple[str, ...] = ()
+    """JSON list of origins (`https://crm.internal:8443`) that webhooks may have besides public addresses by HTTPS."""
     poll_seconds: int = 60
     """IMAP: the longest time between two looks into a folder, whether IDLE lives or not."""
     audit_key: str = ""
@@ -165,7 +177,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "spool"
 
 
-_JSON_FIELDS = ("mailboxes", "bots", "hooks", "media_origins", "reply_secrets", "bucket")
+_JSON_FIELDS = (
+    "mailboxes",
+    "bots",
+    "hooks",
+    "media_origins",
+    "reply_secrets",
+    "webhooks",
+    "webhook_origins",
+    "bucket",
+)
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

@@ -15,7 +15,7 @@ from datetime import UTC
 import structlog
 
 from contracts.errors import Transient
-from contracts.topics import CUSTOMER, OUTBOUND, TICKET
+from contracts.topics import CUSTOMER, NOTIFICATION, OUTBOUND, TICKET
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.failpoints import failpoint
@@ -25,7 +25,12 @@ from sinks.postgres.outbox import Outbox, OutboxEvent, relay_session
 
 log = structlog.get_logger(__name__)
 
-_TOPIC_OF = {"ticket": TICKET.name, "customer": CUSTOMER.name, "outbound": OUTBOUND.name}
+_TOPIC_OF = {
+    "ticket": TICKET.name,
+    "customer": CUSTOMER.name,
+    "outbound": OUTBOUND.name,
+    "notification": NOTIFICATION.name,
+}
 
 # A notification that is lost costs no more than this.
 _POLL_SECONDS = 0.5

@@ -1,5 +1,5 @@
-"""One file from its provider: asked for, followed to where it is, limited in size and time. The only importer of httpcore,
-with `reach`."""
+"""One file from its provider: asked for, followed to where it is, limited in size and time. Every address goes through
+`runtime.reach`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts.errors import Poison, Transient
 from contracts.ids import sha256_hex
 from ingest.channel import Access, Ask, Asks, Channel, Fetched, Locates
 from ingest.media.content import type_of
-from ingest.media.reach import Network, Reach, Unfetchable
+from runtime.reach import Network, Reach, Unfetchable
 
 _SECONDS = 60.0
 _HOPS = 3

@@ -23,11 +23,11 @@ from contracts.topics import INBOUND, OVERFLOW, Topic
 from ingest.channel import Access, channels
 from ingest.media.content import type_of
 from ingest.media.download import Downloader
-from ingest.media.reach import Unfetchable
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.failpoints import failpoint
 from runtime.postgres import Database
+from runtime.reach import Unfetchable
 from runtime.settings import Settings
 from runtime.stage import Batch, Done, Outcome, Stage
 from sinks.archive import Archive

@@ -95,6 +95,15 @@ class OutboxRow(NamedTuple):
     created: datetime
 
 
+class WebhookCallRow(NamedTuple):
+    workspace: UUID
+    call: UUID
+    webhook: str
+    url: str
+    body: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Writes:
     """Everything one batch adds. Lists may be in any order: `write` sorts them."""
@@ -110,6 +119,9 @@ class Writes:
     outbox: list[OutboxRow] = field(default_factory=list)
     rotations: dict[tuple[UUID, str, str], tuple[str, ...]] = field(default_factory=dict)
     assigned: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
+    answered: dict[tuple[UUID, str, str], datetime] = field(default_factory=dict)
+    """(workspace, channel, address) -> when it gets an automatic answer."""
+    webhook_calls: list[WebhookCallRow] = field(default_factory=list)
 
 
 _SQL = "tickets"

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.base import encode
 from runtime.postgres import Connection
-from sinks.postgres import chat_store
+from sinks.postgres import chat_store, rule_store
 from sinks.postgres.rows import StoredTicket, ticket_columns
 from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import Writes
@@ -96,6 +96,7 @@ async def write(connection: Connection, writes: Writes) -> None:
         await _insert(connection, "move_rotations", _ROTATIONS, rotations)
         assigned = [(*key, at) for key, at in sorted(writes.assigned.items())]
         await _insert(connection, "stamp_agents", _ASSIGNED, assigned)
+        await rule_store.write_sends(connection, writes)
         await chat_store.add_messages(connection, writes.messages)
         if writes.outbox:
             await connection.execute(queries("tickets")["notify_outbox"])

@@ -18,12 +18,12 @@ from contracts.inbound import Attachment, InboundMessage
 from contracts.topics import INBOUND
 from frontdesk.processes import PROCESSES
 from ingest.media.download import Downloader
-from ingest.media.reach import Reach
 from ingest.media.worker import PAUSES, Fetcher, Media
 from runtime.clock import Clock
 from runtime.failpoints import EXIT_CODE
 from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Database
+from runtime.reach import Reach
 from runtime.settings import PREFIX, Bot, Hook, Settings, environment
 from runtime.stage import Batch, Delivery, Record
 from sinks.archive import FolderArchive

@@ -27,6 +27,8 @@ class Provider:
     connections: int = 0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     """Targets with their headers, in order."""
+    bodies: list[bytes] = field(default_factory=list)
+    """What was sent with each."""
     answers: dict[str, list[Answer]] = field(default_factory=dict)
 
     @property
@@ -44,7 +46,9 @@ class Provider:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             target = head[0].split(" ")[1]
             headers = dict(line.split(": ", 1) for line in head[1:] if line)
-            self.asked.append((target, {name.lower(): value for name, value in headers.items()}))
+            given = {name.lower(): value for name, value in headers.items()}
+            self.bodies.append(await reader.readexactly(int(given.get("content-length", "0"))))
+            self.asked.append((target, given))
             writer.write(_written(self._answer(target.partition("?")[0])))
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -19,3 +19,57 @@ WITH wanted AS (
 SELECT own.workspace, own.root, array_agg(DISTINCT t.tag ORDER BY t.tag)
 FROM own JOIN customer_tags t ON t.workspace = own.workspace AND t.customer_id = own.customer_id
 GROUP BY own.workspace, own.root
+
+-- name: ensure_answered
+-- An addressee exists before it is locked.
+INSERT INTO automatic_replies (workspace, channel, recipient)
+SELECT * FROM unnest(%(workspaces)s::uuid[], %(channels)s::text[], %(recipients)s::text[])
+ON CONFLICT DO NOTHING
+
+-- name: lock_answered
+-- When each addressee last got an automatic answer.
+SELECT r.workspace, r.channel, r.recipient, r.replied_at
+FROM automatic_replies r
+JOIN unnest(%(workspaces)s::uuid[], %(channels)s::text[], %(recipients)s::text[])
+     AS wanted(workspace, channel, recipient)
+  ON r.workspace = wanted.workspace AND r.channel = wanted.channel AND r.recipient = wanted.recipient
+ORDER BY r.workspace, r.channel, r.recipient
+FOR NO KEY UPDATE OF r
+
+-- name: stamp_answered
+-- In the transaction that puts the answer into the outbox.
+UPDATE automatic_replies r SET replied_at = stamped.at
+FROM unnest(%(workspaces)s::uuid[], %(channels)s::text[], %(recipients)s::text[], %(at)s::timestamptz[])
+     AS stamped(workspace, channel, recipient, at)
+WHERE r.workspace = stamped.workspace AND r.channel = stamped.channel AND r.recipient = stamped.recipient
+
+-- name: add_webhook_calls
+-- Once a cause, however often it is handled.
+INSERT INTO webhook_calls (workspace, call_id, webhook, url, body, due_at, created_at)
+SELECT c.workspace, c.call_id, c.webhook, c.url, c.body, c.at, c.at
+FROM unnest(%(workspaces)s::uuid[], %(calls)s::uuid[], %(webhooks)s::text[], %(urls)s::text[], %(bodies)s::text[],
+            %(at)s::timestamptz[]) AS c(workspace, call_id, webhook, url, body, at)
+ON CONFLICT DO NOTHING
+
+-- name: lease_webhook_calls
+-- Calls that are due, for one caller: they are due again when it does not come back in time.
+UPDATE webhook_calls c SET due_at = %(until)s, attempts = c.attempts + 1
+FROM (
+    SELECT workspace, call_id FROM webhook_calls
+    WHERE state = 'waiting' AND due_at <= %(now)s
+    ORDER BY due_at LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE c.workspace = due.workspace AND c.call_id = due.call_id
+RETURNING c.workspace, c.call_id, c.webhook, c.url, c.body, c.attempts
+
+-- name: settle_webhook_calls
+-- What became of each. A call that waits is due again later.
+UPDATE webhook_calls c SET state = done.state, outcome = done.outcome, due_at = done.due
+FROM unnest(%(workspaces)s::uuid[], %(calls)s::uuid[], %(states)s::text[], %(outcomes)s::text[], %(due)s::timestamptz[])
+     AS done(workspace, call_id, state, outcome, due)
+WHERE c.workspace = done.workspace AND c.call_id = done.call_id AND c.state = 'waiting'
+
+-- name: forget_webhook_calls
+-- Settled ones are kept for a while, so that people can see what was called.
+DELETE FROM webhook_calls WHERE state <> 'waiting' AND created_at < %(before)s

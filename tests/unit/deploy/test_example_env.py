@@ -23,6 +23,7 @@ SHOWN = {
     "smtp_certificate",
     "smtp_key",
     "reply_secrets",
+    "webhooks",
 }
 
 

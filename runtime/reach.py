@@ -1,7 +1,7 @@
-"""What may be reached: which hosts a file is fetched from, and which addresses these may have.
+"""What may be reached when others name the address: which hosts, and which addresses these may have.
 
-A file's address comes from a message, so it may name anything (SSRF, operations.md T17). Three walls stand behind each other:
-an address is only followed to a host that the channel or the operator names; every address that the host's name resolves to
+An address of a file comes from a message, one of a webhook from a workspace, so it may name anything (SSRF, operations.md
+T17). Three walls stand behind each other: an address is only followed to a host that the channel or the operator names; every address that the host's name resolves to
 must be public; and the connection goes to the address that was looked at, so that no second answer of the resolver counts.
 """
 

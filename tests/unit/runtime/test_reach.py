@@ -12,7 +12,7 @@ import pytest
 from contracts.errors import Transient
 from ingest.channel import Access, channels
 from ingest.media.download import Downloader
-from ingest.media.reach import Network, Reach, Unfetchable, is_public
+from runtime.reach import Network, Reach, Unfetchable, is_public
 from tests.support.provider import Answer, Provider, provider
 
 # `{port}` is that of a server of ours which counts its connections.

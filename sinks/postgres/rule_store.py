@@ -1,0 +1,59 @@
+"""What rules read from the stores and what they send, set-based, in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from runtime.postgres import Connection
+from sinks.postgres.sql import columns, queries
+from sinks.postgres.ticket_store import Key, Writes
+
+
+async def opening_messages(connection: Connection, tickets: Iterable[Key]) -> dict[Key, str]:
+    """Ticket -> the inbound record of the message that opened it."""
+    rows = await _rows(connection, "opening_messages", ("workspaces", "tickets"), tickets)
+    return {(workspace, ticket): payload for workspace, ticket, payload in rows}
+
+
+async def customer_tags(connection: Connection, customers: Iterable[Key]) -> dict[Key, tuple[str, ...]]:
+    """Customer -> tags, sorted. Those without a tag are not among them."""
+    rows = await _rows(connection, "customer_tags", ("workspaces", "customers"), customers)
+    return {(workspace, customer): tuple(tags) for workspace, customer, tags in rows}
+
+
+async def lock_answered(
+    connection: Connection, keys: Iterable[tuple[UUID, str, str]]
+) -> dict[tuple[UUID, str, str], datetime]:
+    """(workspace, channel, address) -> when it last got an automatic answer. Made when missing, locked in order; call it after
+    customers and tickets are locked."""
+    wanted, names = sorted(set(keys)), ("workspaces", "channels", "recipients")
+    if wanted:
+        await connection.execute(queries("rules")["ensure_answered"], columns(names, wanted))
+    rows = await _rows(connection, "lock_answered", names, wanted)
+    return {(row[0], row[1], row[2]): row[3] for row in rows if row[3] is not None}
+
+
+async def write_sends(connection: Connection, writes: Writes) -> None:
+    """Who was answered, and the calls of webhooks."""
+    answered = [(*key, at) for key, at in sorted(writes.answered.items())]
+    if answered:
+        await connection.execute(queries("rules")["stamp_answered"], columns(_ANSWERED, answered))
+    if writes.webhook_calls:
+        calls = sorted(writes.webhook_calls, key=lambda call: call[:2])
+        await connection.execute(queries("rules")["add_webhook_calls"], columns(_CALLS, calls))
+
+
+_ANSWERED = ("workspaces", "channels", "recipients", "at")
+_CALLS = ("workspaces", "calls", "webhooks", "urls", "bodies", "at")
+
+
+async def _rows(
+    connection: Connection, query: str, names: tuple[str, ...], keys: Iterable[tuple[Any, ...]]
+) -> list[Any]:
+    wanted = sorted(set(keys))
+    if not wanted:
+        return []
+    return await (await connection.execute(queries("rules")[query], columns(names, wanted))).fetchall()
