@@ -2,6 +2,7 @@
 
 An interval is closed at its start and open at its end. A local time that a clock change skips is read one hour later;
 one that occurs twice is read as its first occurrence. Wall-clock hours keep over a change: 09:00-17:00 has eight hours.
+A date that a zone leaves out (Apia, 30 December 2011) has no hours.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from contracts.public_holidays import public_holidays
 from contracts.ticket import Segment
 from contracts.workspace import Calendar
 
@@ -18,9 +20,11 @@ _Span = tuple[datetime, datetime]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-# A calendar without an opening in so many days has none.
+# A calendar that has not opened for so many days has closed for good.
 _HORIZON_DAYS = 3 * 366
 
+# Days outside of these have no neighbours to ask for.
+_FIRST, _LAST = date.min + timedelta(days=3), date.max - timedelta(days=3)
 
 # Deadlines ask for the same few days again and again.
 _DAYS_KEPT = 512
@@ -40,15 +44,17 @@ class WorkingHours:
         self._days: dict[date, list[_Span]] = {}
 
     def segments(self, start: datetime) -> Iterator[Segment]:
-        """The stretches of working time from `start` on, in order; ends after three years."""
+        """The stretches of working time from `start` on, in order; ends where three years have none."""
         at = start.astimezone(UTC)
         # From the day before: an interval may reach past midnight, and into the next day's own hours.
         day = at.astimezone(self._zone).date() - timedelta(days=1)
-        for _ in range(_HORIZON_DAYS):
+        shut = 0
+        while shut < _HORIZON_DAYS and _FIRST <= day <= _LAST:
+            shut += 1
             for opens, closes in self._day(day):
                 if closes > at:
                     yield Segment(start=max(opens, at), end=closes)
-                    at = closes
+                    at, shut = closes, 0
             day += timedelta(days=1)
 
     def segments_before(self, end: datetime) -> Iterator[Segment]:
@@ -56,12 +62,14 @@ class WorkingHours:
         end = end.astimezone(UTC)
         day = end.astimezone(self._zone).date() + timedelta(days=1)
         held: Segment | None = None
+        shut = 0
         # One is held back: the day before may have a night shift that reaches into it, or beyond it.
-        for _ in range(_HORIZON_DAYS):
+        while shut < _HORIZON_DAYS and _FIRST <= day <= _LAST:
+            shut += 1
             for opens, closes in reversed(self._day(day)):
                 if opens >= end:
                     continue
-                closes = min(closes, end)
+                closes, shut = min(closes, end), 0
                 if held is not None and closes >= held.start:
                     held = Segment(start=min(opens, held.start), end=max(closes, held.end))
                     continue
@@ -97,6 +105,12 @@ class WorkingHours:
     def _holidays(self) -> frozenset[date]:
         return frozenset(date.fromisoformat(day) for day in self._calendar.holidays)
 
+    def _is_holiday(self, day: date) -> bool:
+        country, region = self._calendar.country, self._calendar.region
+        if country is not None and day in public_holidays(country, region, day.year):
+            return True
+        return day in self._holidays
+
     def _day(self, day: date) -> list[_Span]:
         """The intervals of a local date as instants, in order, merged where they touch."""
         if day not in self._days:
@@ -107,8 +121,10 @@ class WorkingHours:
 
     def _worked_out(self, day: date) -> list[_Span]:
         override = self._calendar.overrides.get(day.isoformat())
+        if self._is_left_out(day):
+            return []
         if override is None:
-            closed = day in self._holidays
+            closed = self._is_holiday(day)
             override = () if closed else self._calendar.hours.get(WEEKDAYS[day.weekday()], ())
         merged = list[_Span]()
         for opens, closes in self._spans(day, override):
@@ -128,6 +144,11 @@ class WorkingHours:
     def _close(self, day: date, opens: str, closes: str) -> datetime:
         """The end of an interval: one that is not after its start is on the next day (a night shift)."""
         return self._at(day, closes) if closes > opens else self._at(day + timedelta(days=1), closes)
+
+    def _is_left_out(self, day: date) -> bool:
+        """Whether the zone has no such date: its clocks were put forward by a whole day."""
+        noon = datetime.combine(day, time(12), self._zone)
+        return noon.astimezone(UTC).astimezone(self._zone).date() != day
 
     def _at(self, day: date, clock: str) -> datetime:
         if clock == "24:00":

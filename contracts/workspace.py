@@ -27,13 +27,18 @@ class Store(Node, frozen=True, kw_only=True):
 
 class Calendar(Node, frozen=True, kw_only=True):
     """Working hours in local wall-clock time. `hours`: mon … sun -> intervals `["08:00", "17:00"]`; an interval is
-    closed at its start and open at its end, `24:00` is the end of the day."""
+    closed at its start and open at its end, `24:00` is the end of the day. An end that is not after its start is on the
+    next day. A day's own hours under `overrides` come before its being a holiday."""
 
     id: str
     zone: str
     hours: dict[str, tuple[tuple[str, str], ...]]
     holidays: tuple[str, ...] = ()
     """Local dates, YYYY-MM-DD: closed."""
+    country: str | None = None
+    """ISO 3166 code of the country whose public holidays are closed too."""
+    region: str | None = None
+    """ISO 3166-2 code of a part of that country, without the country: `BY` of Germany."""
     overrides: dict[str, tuple[tuple[str, str], ...]] = {}
     """Local date -> that day's own hours."""
     breaks: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -41,10 +46,20 @@ class Calendar(Node, frozen=True, kw_only=True):
 
 
 class SlaPolicy(Node, frozen=True, kw_only=True):
-    """Minutes of working time to the first answer, per priority."""
+    """Targets in minutes of working time, per priority."""
 
     id: str
     first_response: dict[Priority, int]
+    next_response: dict[Priority, int] | None = None
+    """To the answer of whatever the customer writes later. Not given: as for the first answer."""
+    resolution: dict[Priority, int] | None = None
+    """To the solution. Not given: no such deadline."""
+    pauses: tuple[Status, ...] = ("waiting",)
+    """Statuses in which the resolution's clock stands still: `waiting` or none. The clocks of answers always run."""
+    warn_minutes: int = 15
+    """How long before a deadline a ticket is at risk."""
+    follow_up_minutes: int = 1440
+    """When an unsolved ticket on which no clock runs is looked at again."""
 
 
 class Category(Node, frozen=True, kw_only=True):

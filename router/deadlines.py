@@ -1,7 +1,8 @@
-"""When an answer is due: a target of working time, laid along a calendar from its start."""
+"""When something is due: a target of working time, laid along a calendar from its start."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.calendars import NeverOpen, WorkingHours
@@ -11,9 +12,12 @@ from contracts.ticket import Deadline, Segment
 _PLAUSIBLE = timedelta(hours=24)
 
 
-def due(start: datetime, target_seconds: float, hours: WorkingHours) -> Deadline:
-    """The deadline and the working time that leads there, in UTC. Outside hours the clock starts at the next opening;
-    a deadline on closing time is that closing time. Raises `NeverOpen`."""
+def due(
+    start: datetime, target_seconds: float, hours: WorkingHours, pauses: Sequence[Segment] = ()
+) -> Deadline:
+    """The deadline and the working time that leads there, in UTC. Outside hours, and in a pause, the clock starts when
+    work does next; a deadline on closing time is that closing time. `pauses` in order, without overlaps. Raises
+    `NeverOpen`."""
     if target_seconds < 0:
         raise ValueError("a target is not negative")
     left = timedelta(seconds=target_seconds)
@@ -21,7 +25,7 @@ def due(start: datetime, target_seconds: float, hours: WorkingHours) -> Deadline
     at = start.astimezone(UTC)
     if not left:
         return Deadline(due_at=at, started_at=at, target_seconds=0, calendar=hours.id)
-    for segment in hours.segments(start):
+    for segment in _worked(start, hours, pauses):
         end = min(segment.end, segment.start + left)
         used.append(Segment(start=segment.start, end=end))
         left -= end - segment.start
@@ -34,6 +38,23 @@ def due(start: datetime, target_seconds: float, hours: WorkingHours) -> Deadline
                 segments=tuple(used),
             )
     raise NeverOpen(hours.id)
+
+
+def elapsed(
+    start: datetime, end: datetime, hours: WorkingHours, pauses: Sequence[Segment] = ()
+) -> tuple[Segment, ...]:
+    """The working time from start to end without the pauses; none when end lies before start."""
+    found, end = list[Segment](), end.astimezone(UTC)
+    for segment in _worked(start, hours, pauses):
+        if segment.start >= end:
+            break
+        found.append(Segment(start=segment.start, end=min(segment.end, end)))
+    return tuple(found)
+
+
+def total(segments: Sequence[Segment]) -> timedelta:
+    """How long they are together."""
+    return sum((segment.end - segment.start for segment in segments), timedelta())
 
 
 def before(end: datetime, seconds: float, hours: WorkingHours) -> datetime:
@@ -55,3 +76,17 @@ def starts_at(message: InboundMessage) -> datetime:
         return message.received_at
     age = message.received_at - message.server_at
     return message.server_at if timedelta() <= age <= _PLAUSIBLE else message.received_at
+
+
+def _worked(start: datetime, hours: WorkingHours, pauses: Sequence[Segment]) -> Iterator[Segment]:
+    """Working time without the pauses."""
+    for segment in hours.segments(start):
+        at = segment.start
+        for pause in pauses:
+            if pause.end <= at or pause.start >= segment.end:
+                continue
+            if pause.start > at:
+                yield Segment(start=at, end=pause.start)
+            at = min(pause.end, segment.end)
+        if at < segment.end:
+            yield Segment(start=at, end=segment.end)

@@ -6,22 +6,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from contracts import ids
-from contracts.calendars import NeverOpen
 from contracts.inbound import InboundMessage
 from contracts.resolved import Context, ResolvedMessage
 from contracts.rules import METHODS, NOBODY, Method
-from contracts.ticket import Deadline, Priority, Status, Ticket
+from contracts.ticket import Status, Ticket
 from router import assign as assignment
-from router import categorise, continuity, prioritise, replies
+from router import categorise, continuity, prioritise, replies, timing
 from router import rules as rule_engine
 from router.assign import Candidates
-from router.deadlines import due, starts_at
+from router.deadlines import starts_at
 from router.effects import applied, triggers_of
 from router.facts import (
     Facts,
@@ -80,12 +79,10 @@ def place(
     # A call that was taken has had its answer.
     answered = is_answered(message)
     sla = verdict.wants.get("sla")
-    deadline = None if answered else _deadline(message, placed.department, priority, sla, rules)
     record |= {
         "department": {"value": placed.department, "reason": placed.reason},
         "category": {"value": placed.category, "reason": placed.category_reason},
         "priority": {"value": priority, "candidates": candidates},
-        "deadline": msgspec.to_builtins(deadline),
         "customer": {"trust": customer.trust, "matched_by": customer.matched_by},
     }
     ticket = Ticket(
@@ -105,7 +102,6 @@ def place(
         priority=priority,
         status="solved" if answered else _opening_status(verdict),
         queue=placed.department,
-        deadline=deadline,
         tags=tuple(verdict.tags),
         refers_to=found.refers_to,
         messages=1,
@@ -113,6 +109,10 @@ def place(
         updated_at=now,
         context=context,
     )
+    ticket = timing.opened(ticket, starts_at(message), rules.levels, wants_answer=not answered)
+    record["deadline"] = msgspec.to_builtins(ticket.deadline)
+    if ticket.resolution is not None:
+        record["resolution"] = msgspec.to_builtins(ticket.resolution)
     opened = Placement(
         resolved,
         message,
@@ -221,6 +221,9 @@ def _join(
         context=_renewed(ticket, resolved.context),
     )
     joined, _, _ = applied(woken, verdict, rules)
+    answers = is_answered(message) or is_echo(message) or message.direction == "out"
+    wrote: Literal["agent", "customer"] = "agent" if answers else "customer"
+    joined = timing.changed(ticket, joined, starts_at(message), rules.levels, wrote)
     return Placement(
         resolved,
         message,
@@ -288,17 +291,6 @@ def _refs(message: InboundMessage) -> tuple[Ref, ...]:
     if message.kind == "call" and message.target is not None:
         refs.append(("call", call_key(message)))
     return tuple(refs)
-
-
-def _deadline(
-    message: InboundMessage, department: str, priority: Priority, sla: str | None, rules: RuleSet
-) -> Deadline:
-    start, target = starts_at(message), rules.target_seconds(department, priority, sla)
-    try:
-        return due(start, target, rules.calendar(department))
-    except NeverOpen:
-        # A calendar that has run out of working time must not leave a ticket without a deadline.
-        return due(start, target, rules.always)
 
 
 def _title(message: InboundMessage) -> str | None:

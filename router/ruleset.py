@@ -6,32 +6,27 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from contracts.calendars import WEEKDAYS, WorkingHours
+from contracts.calendars import WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.membership import Membership
 from contracts.rules import Method, Rule, Template, Timed, Webhook, timed
-from contracts.ticket import Priority, Ticket
+from contracts.ticket import Ticket
 from contracts.workspace import (
     Account,
     Agent,
-    Calendar,
     Category,
     Department,
     MailSender,
-    SlaPolicy,
     Workspace,
 )
 from router.conditions import Subject, Test
 from router.deadlines import starts_at
 from router.keywords import fold
+from router.service_levels import ServiceLevels
 from router.subjects import Asked, Known, Reader
 
 CompiledRule = tuple[Rule, tuple[tuple[Test, ...], ...]]
 """An active rule and its groups."""
-
-# What a department works by when it has no hours or no policy of its own: every ticket has a deadline.
-_ALWAYS: dict[str, tuple[tuple[str, str], ...]] = dict.fromkeys(WEEKDAYS, (("00:00", "24:00"),))
-_MINUTES = SlaPolicy(id="default", first_response={"urgent": 30, "high": 60, "medium": 180, "low": 480})
 
 
 def _implicit(slug: str) -> Department:
@@ -67,22 +62,18 @@ class RuleSet:
         self._departments = {fold(implicit.id): implicit}
         self._departments |= {fold(d.name): d for d in workspace.departments}
         self._departments |= {fold(d.id): d for d in workspace.departments}
-        self._calendars = {calendar.id: WorkingHours(calendar) for calendar in workspace.calendars}
-        self._policies: dict[str, SlaPolicy] = {policy.id: policy for policy in workspace.sla_policies}
+        self.levels = ServiceLevels(workspace)
         self._accounts = {(account.channel, account.id): account for account in workspace.accounts}
         self._templates = {template.id: template for template in workspace.templates}
         self._webhooks = {webhook.id: webhook for webhook in workspace.webhooks}
         senders = [workspace.sender, *(department.sender for department in workspace.departments)]
         addresses = [account.address for account in workspace.accounts]
         self._own = {a.lower() for a in (*addresses, *(s.address for s in senders if s)) if a}
-        self.always = WorkingHours(Calendar(id="always", zone=workspace.zone, hours=_ALWAYS))
-        self._usual = next(iter(self._calendars.values()), self.always)
-        self._usual_policy = next(iter(workspace.sla_policies), _MINUTES)
         self._rules = tuple(self._compiled(rule) for rule in workspace.rules if rule.active)
         self._always, self._by_keyword = _index(self._rules)
         active = [rule for rule in workspace.rules if rule.active]
         conditions = [condition for rule in active for group in rule.groups for condition in group]
-        self._reader = Reader(conditions, workspace.languages, self._calendars, self._slug)
+        self._reader = Reader(conditions, workspace.languages, self.levels.calendars, self._slug)
         self.answers = any(rule.actions.auto_reply for rule in active)
         """Whether any rule answers by itself: who was answered when need not be read otherwise."""
         self._triggers = {rule.when for rule in active}
@@ -153,18 +144,8 @@ class RuleSet:
         return self._accounts.get((channel, account))
 
     def calendar(self, department: str) -> WorkingHours:
-        """The department's working hours; one that has none keeps those of the first calendar, or is always open where
-        there is none."""
-        found = self.department(department)
-        return self._calendars.get(found.calendar, self._usual) if found else self._usual
-
-    def target_seconds(self, department: str, priority: Priority, sla: str | None = None) -> int:
-        """Working time to the first answer: of the policy `sla` that a rule chose, else of the department's, or of the first
-        one where it has none."""
-        found = self.department(department)
-        policy = self._policies.get(found.sla, self._usual_policy) if found else self._usual_policy
-        policy = self._policies.get(sla or "", policy)
-        return 60 * policy.first_response.get(priority, _MINUTES.first_response[priority])
+        """The department's working hours, as `ServiceLevels.calendar`."""
+        return self.levels.calendar(self._slug(department))
 
     def zone(self, department: str) -> ZoneInfo:
         """The time zone that its people and its calendar live in."""

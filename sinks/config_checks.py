@@ -9,6 +9,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from contracts.channels import LIMITS
+from contracts.public_holidays import countries
 from contracts.ticket import Priority
 from contracts.workspace import Calendar, Category, Workspace
 from sinks import config_mail_and_orders, people_checks, rule_checks
@@ -93,8 +94,24 @@ def _calendar(at: Location, calendar: Calendar) -> Iterator[Finding]:
             if not _is_date(day):
                 yield (*at, name, day), f"no date `{day}`", "Write YYYY-MM-DD."
             yield from _intervals((*at, name, day), intervals)
+    yield from _country(at, calendar)
     if not any(calendar.hours.values()):
         yield (*at, "hours"), "never open", "A deadline needs working time: give at least one day hours."
+
+
+def _country(at: Location, calendar: Calendar) -> Iterator[Finding]:
+    if calendar.country is None:
+        if calendar.region is not None:
+            yield (*at, "region"), "a region without a country", "Add `country: …`."
+    elif (regions := countries().get(calendar.country)) is None:
+        yield (
+            (*at, "country"),
+            f"no holidays are known of `{calendar.country}`",
+            "Use two capital letters, such as PL.",
+        )
+    elif calendar.region is not None and calendar.region not in regions:
+        known = ", ".join(regions) or "none"
+        yield (*at, "region"), f"no region `{calendar.region}` of {calendar.country}", f"Known: {known}."
 
 
 def _intervals(at: Location, intervals: Sequence[tuple[str, str]]) -> Iterator[Finding]:
@@ -112,13 +129,25 @@ def _intervals(at: Location, intervals: Sequence[tuple[str, str]]) -> Iterator[F
 
 def _policies(workspace: Workspace) -> Iterator[Finding]:
     for index, policy in enumerate(workspace.sla_policies):
-        at = ("sla_policies", index, "first_response")
-        for priority in get_args(Priority):
-            minutes = policy.first_response.get(priority)
-            if minutes is None:
-                yield at, f"no minutes for {priority}", f"Add `{priority}: …`."
-            elif minutes < 1:
-                yield (*at, priority), "must be at least one minute", ""
+        at = ("sla_policies", index)
+        for clock in ("first_response", "next_response", "resolution"):
+            if (targets := getattr(policy, clock)) is not None:
+                yield from _targets((*at, clock), targets)
+        if policy.warn_minutes < 0:
+            yield (*at, "warn_minutes"), "must not be negative", "0: nobody is warned."
+        if policy.follow_up_minutes < 1:
+            yield (*at, "follow_up_minutes"), "must be at least one minute", ""
+        if "solved" in policy.pauses:
+            yield (*at, "pauses"), "a solved ticket has no clock that could stand", "Leave `solved` out."
+
+
+def _targets(at: Location, targets: dict[Priority, int]) -> Iterator[Finding]:
+    for priority in get_args(Priority):
+        minutes = targets.get(priority)
+        if minutes is None:
+            yield at, f"no minutes for {priority}", f"Add `{priority}: …`."
+        elif minutes < 1:
+            yield (*at, priority), "must be at least one minute", ""
 
 
 def _category(at: Location, category: Category, workspace: Workspace, known: Names) -> Iterator[Finding]:

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from contracts.base import decoder, encode
+from contracts.base import Payload, decoder, encode
 from contracts.resolved import Context
-from contracts.ticket import Deadline, Ticket
+from contracts.ticket import Deadline, Measured, Moment, Ticket
+
+
+class _Clocks(Payload, frozen=True, kw_only=True):
+    """What of a ticket's clocks is stored in one column, by the fields of `Ticket`."""
+
+    next_response: Deadline | None = None
+    resolution: Deadline | None = None
+    next_action_at: datetime | None = None
+    first_answer: Measured | None = None
+    resolved: Measured | None = None
+    transfers: int = 0
+    moments: tuple[Moment, ...] = ()
+
 
 _deadlines = decoder(Deadline)
+_clocks = decoder(_Clocks)
+_NO_CLOCKS = _Clocks()
 _contexts = decoder(Context)
 
 
@@ -36,6 +52,7 @@ async def stored_tickets(cursor: AsyncCursor[TupleRow]) -> list[StoredTicket]:
 def stored_ticket(row: Mapping[str, Any]) -> StoredTicket:
     """One row, by column name."""
     agent = row["agent"]
+    clocks = _clocks.decode(row["clocks"]) if row["clocks"] else _NO_CLOCKS
     ticket = Ticket(
         id=row["ticket_id"],
         number=row["number"],
@@ -58,6 +75,13 @@ def stored_ticket(row: Mapping[str, Any]) -> StoredTicket:
         lease_until=row["lease_until"],
         step=row["step"],
         deadline=_deadlines.decode(row["deadline"]) if row["deadline"] else None,
+        next_response=clocks.next_response,
+        resolution=clocks.resolution,
+        next_action_at=clocks.next_action_at,
+        first_answer=clocks.first_answer,
+        resolved=clocks.resolved,
+        transfers=clocks.transfers,
+        moments=clocks.moments,
         tags=tuple(row["tags"]),
         refers_to=row["refers_to"],
         messages=row["messages"],
@@ -87,8 +111,13 @@ def ticket_columns(stored: StoredTicket) -> dict[str, Any]:
         "priority": ticket.priority,
         "status": ticket.status,
         "agent": ticket.agent,
-        "due_at": ticket.deadline.due_at if ticket.deadline else None,
+        "due_at": due_at(ticket),
         "deadline": encode(ticket.deadline).decode() if ticket.deadline else None,
+        "clocks": encode(_clocks_of(ticket)).decode(),
+        "next_action_at": ticket.next_action_at or due_at(ticket),
+        **_measured("first_answer", ticket.first_answer),
+        **_measured("resolution", ticket.resolved),
+        "transfers": ticket.transfers,
         "tags": list(ticket.tags),
         "refers_to": ticket.refers_to,
         "messages": ticket.messages,
@@ -102,6 +131,25 @@ def ticket_columns(stored: StoredTicket) -> dict[str, Any]:
         "context": encode(ticket.context).decode() if ticket.context else None,
         "category_id": ticket.category_id,
         "sla": ticket.sla,
+    }
+
+
+def due_at(ticket: Ticket) -> datetime | None:
+    """The earliest deadline that runs: the order of the queue. None: nothing is due."""
+    deadlines = (ticket.deadline, ticket.next_response, ticket.resolution)
+    return min((d.due_at for d in deadlines if d is not None and d.state == "running"), default=None)
+
+
+def _clocks_of(ticket: Ticket) -> _Clocks:
+    return _Clocks(**{name: getattr(ticket, name) for name in _Clocks.__struct_fields__})
+
+
+def _measured(name: str, measured: Measured | None) -> dict[str, Any]:
+    """The columns that reports read."""
+    return {
+        f"{name}_at": measured and measured.at,
+        f"{name}_minutes": measured and measured.business_minutes,
+        f"{name}_wall_minutes": measured and measured.wall_minutes,
     }
 
 

@@ -16,7 +16,7 @@ from contracts.errors import Refused
 from contracts.inbound import InboundMessage
 from contracts.ticket import Status, Ticket
 from runtime.postgres import Connection, Database
-from sinks.postgres.rows import StoredTicket, stored_tickets
+from sinks.postgres.rows import StoredTicket, due_at, stored_tickets
 from sinks.postgres.sql import queries
 
 _inbound = decoder(InboundMessage)
@@ -194,8 +194,7 @@ def _named(text: str) -> tuple[int | None, UUID | None]:
 
 
 def _cursor(ticket: Ticket) -> str:
-    due = ticket.deadline.due_at if ticket.deadline else None
-    position = _Position(due=due, created=ticket.created_at, number=ticket.number)
+    position = _Position(due=due_at(ticket), created=ticket.created_at, number=ticket.number)
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 

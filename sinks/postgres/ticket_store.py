@@ -11,6 +11,7 @@ from uuid import UUID
 from runtime.postgres import Connection
 from sinks.postgres.rows import StoredTicket, stored_tickets
 from sinks.postgres.sql import columns, queries
+from sinks.postgres.timer_store import TimerKey
 
 Key = tuple[UUID, UUID]
 """Workspace and the id of a customer, ticket or message."""
@@ -122,6 +123,7 @@ class Writes:
     answered: dict[tuple[UUID, str, str], datetime] = field(default_factory=dict)
     """(workspace, channel, address) -> when it gets an automatic answer."""
     webhook_calls: list[WebhookCallRow] = field(default_factory=list)
+    timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
 
 
 _SQL = "tickets"

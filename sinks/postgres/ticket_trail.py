@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from contracts.alarms import alarms
 from contracts.base import encode
 from contracts.ids import ticket_event_id
 from contracts.ticket import Cause, Change, Ticket, TicketEvent
@@ -14,6 +15,9 @@ from sinks.audit import GENESIS, entry_hash
 from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import AuditRow, OutboxRow, Writes
+
+DEADLINES = "deadlines"
+"""The kind of timer that each ticket has, by its id, while there is something to tell of its deadlines."""
 
 
 def add_change(
@@ -26,7 +30,7 @@ def add_change(
     now: datetime,
     pulled: bool = False,
 ) -> StoredTicket:
-    """Adds all three and returns the ticket as it is then stored. `before`: as it was, None for a new one; `pulled`:
+    """Adds all three, with the timer of its deadlines, and returns the ticket as it is then stored. `before`: as it was, None for a new one; `pulled`:
     whether its agent took it by pulling."""
     version, ticket = (
         before.version + 1 if before else 1,
@@ -48,6 +52,9 @@ def add_change(
         occurred_at=now,
     )
     writes.tickets[key] = StoredTicket(ticket, version, pulled, head)
+    writes.timers[(ticket.workspace, DEADLINES, str(ticket.id))] = min(
+        (alarm.at for alarm in alarms(ticket)), default=None
+    )
     writes.audit.append(AuditRow(*key, version, now, cause.actor, change, audited.decode(), head))
     writes.outbox.append(
         OutboxRow(

@@ -11,6 +11,7 @@ from sinks.postgres import chat_store, rule_store
 from sinks.postgres.rows import StoredTicket, ticket_columns
 from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import Writes
+from sinks.postgres.timer_store import set_timers
 
 TAG_SEPARATOR = "\x1f"
 """Between the tags of one ticket: `unnest` cannot carry arrays of arrays."""
@@ -59,6 +60,8 @@ _TICKETS = (
         "category_ids",
         "slas",
     ),
+    *("clocks", "next_actions", "answered", "answer_minutes", "answer_wall_minutes"),
+    *("resolved", "resolution_minutes", "resolution_wall_minutes", "transfers"),
 )
 _REFS = ("workspaces", "kinds", "values", "tickets")
 _PARTICIPANTS = ("workspaces", "tickets", "kinds", "values")
@@ -97,6 +100,7 @@ async def write(connection: Connection, writes: Writes) -> None:
         assigned = [(*key, at) for key, at in sorted(writes.assigned.items())]
         await _insert(connection, "stamp_agents", _ASSIGNED, assigned)
         await rule_store.write_sends(connection, writes)
+        await set_timers(connection, writes.timers)
         await chat_store.add_messages(connection, writes.messages)
         if writes.outbox:
             await connection.execute(queries("tickets")["notify_outbox"])
@@ -129,6 +133,8 @@ _TICKET_COLUMNS = (
         "category_id",
         "sla",
     ),
+    *("clocks", "next_action_at", "first_answer_at", "first_answer_minutes", "first_answer_wall_minutes"),
+    *("resolution_at", "resolution_minutes", "resolution_wall_minutes", "transfers"),
 )
 
 

@@ -38,7 +38,7 @@ JOIN tickets t ON t.workspace = wanted.workspace AND t.number = wanted.number
 SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
        t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
        t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.created_at, t.updated_at,
-       t.audit_head, t.context::text AS context, t.category_id, t.sla
+       t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
 FROM tickets t
 JOIN unnest(%(workspaces)s::uuid[], %(tickets)s::uuid[]) AS wanted(workspace, ticket_id)
   ON t.workspace = wanted.workspace AND t.ticket_id = wanted.ticket_id
@@ -81,30 +81,44 @@ ON CONFLICT DO NOTHING
 
 -- name: upsert_tickets
 -- New and changed tickets alike: the snapshot after the batch. A lower version never overwrites a higher one.
--- What was pulled stays pulled as long as the same agent holds it.
+-- What was pulled stays pulled as long as the same agent holds it; the department that came first stays the first.
 INSERT INTO tickets (workspace, ticket_id, number, version, customer_id, trust, channel, account, store, subject,
                      department, category, priority, status, agent, due_at, deadline, tags, refers_to, messages,
-                     pulled, held_since, lease_until, step, created_at, updated_at, audit_head, context, category_id, sla)
+                     pulled, held_since, lease_until, step, created_at, updated_at, audit_head, context, category_id, sla,
+                     first_department, clocks, next_action_at, first_answer_at, first_answer_minutes,
+                     first_answer_wall_minutes, resolution_at, resolution_minutes, resolution_wall_minutes, transfers)
 SELECT workspace, ticket_id, number, version, customer_id, trust, channel, account, store, subject, department,
        category, priority, status, agent, due_at, deadline, string_to_array(tags, E'\x1f'), refers_to, messages,
-       pulled, held_since, lease_until, step, created_at, updated_at, audit_head, context, category_id, sla
+       pulled, held_since, lease_until, step, created_at, updated_at, audit_head, context, category_id, sla,
+       department, clocks, next_action_at, first_answer_at, first_answer_minutes, first_answer_wall_minutes,
+       resolution_at, resolution_minutes, resolution_wall_minutes, transfers
 FROM unnest(%(workspaces)s::uuid[], %(tickets)s::uuid[], %(numbers)s::bigint[], %(versions)s::int[],
             %(customers)s::uuid[], %(trusts)s::text[], %(channels)s::text[], %(accounts)s::text[], %(stores)s::text[],
             %(subjects)s::text[], %(departments)s::text[], %(categories)s::text[], %(priorities)s::text[],
             %(statuses)s::text[], %(agents)s::text[], %(due)s::timestamptz[], %(deadlines)s::json[], %(tags)s::text[],
             %(refers_to)s::uuid[], %(counts)s::int[], %(pulled)s::boolean[], %(held)s::timestamptz[],
             %(leases)s::timestamptz[], %(steps)s::text[], %(created)s::timestamptz[], %(updated)s::timestamptz[],
-            %(heads)s::bytea[], %(contexts)s::json[], %(category_ids)s::text[], %(slas)s::text[])
+            %(heads)s::bytea[], %(contexts)s::json[], %(category_ids)s::text[], %(slas)s::text[],
+            %(clocks)s::json[], %(next_actions)s::timestamptz[], %(answered)s::timestamptz[],
+            %(answer_minutes)s::float8[], %(answer_wall_minutes)s::float8[], %(resolved)s::timestamptz[],
+            %(resolution_minutes)s::float8[], %(resolution_wall_minutes)s::float8[], %(transfers)s::int[])
      AS new(workspace, ticket_id, number, version, customer_id, trust, channel, account, store, subject, department,
             category, priority, status, agent, due_at, deadline, tags, refers_to, messages, pulled, held_since,
-            lease_until, step, created_at, updated_at, audit_head, context, category_id, sla)
+            lease_until, step, created_at, updated_at, audit_head, context, category_id, sla, clocks, next_action_at,
+            first_answer_at, first_answer_minutes, first_answer_wall_minutes, resolution_at, resolution_minutes,
+            resolution_wall_minutes, transfers)
 ON CONFLICT (workspace, ticket_id) DO UPDATE SET
     version = excluded.version, trust = excluded.trust, department = excluded.department,
     category = excluded.category, priority = excluded.priority, status = excluded.status, agent = excluded.agent,
     due_at = excluded.due_at, deadline = excluded.deadline, tags = excluded.tags, messages = excluded.messages,
     held_since = excluded.held_since, lease_until = excluded.lease_until, step = excluded.step,
     updated_at = excluded.updated_at, audit_head = excluded.audit_head, context = excluded.context,
-    category_id = excluded.category_id, sla = excluded.sla,
+    category_id = excluded.category_id, sla = excluded.sla, clocks = excluded.clocks,
+    next_action_at = excluded.next_action_at, first_answer_at = excluded.first_answer_at,
+    first_answer_minutes = excluded.first_answer_minutes,
+    first_answer_wall_minutes = excluded.first_answer_wall_minutes, resolution_at = excluded.resolution_at,
+    resolution_minutes = excluded.resolution_minutes, resolution_wall_minutes = excluded.resolution_wall_minutes,
+    transfers = excluded.transfers,
     pulled = excluded.pulled OR (tickets.pulled AND tickets.agent IS NOT DISTINCT FROM excluded.agent)
 WHERE tickets.version < excluded.version
 

@@ -1,0 +1,68 @@
+"""What happens to a ticket, as its clocks see it. Each function gives the ticket with all its deadlines worked out anew."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from contracts.ticket import Moment, Ticket
+from router.clocks import fold, noted
+from router.service_levels import ServiceLevels
+
+
+def opened(ticket: Ticket, at: datetime, levels: ServiceLevels) -> Ticket:
+    """A ticket that begins at `at`, by its department and priority. One that is solved from the start wants no answer."""
+    return _with(ticket, _beginning(ticket, at, levels, wants_answer=ticket.status != "solved"), levels)
+
+
+def changed(
+    before: Ticket,
+    after: Ticket,
+    at: datetime,
+    levels: ServiceLevels,
+    wrote: Literal["customer", "agent"] | None = None,
+) -> Ticket:
+    """`after`, with the deadlines that follow from what differs (department, priority, status) and from who wrote.
+
+    `at`: when it was done; of a customer's message its own time (`deadlines.starts_at`), which also ends a pause.
+    """
+    moments = before.moments or _beginning(before, _began(before), levels, before.deadline is not None)
+    known = moments
+    if wrote is not None:
+        kind: Literal["customer", "answered"] = "customer" if wrote == "customer" else "answered"
+        moments = noted(moments, Moment(kind=kind, at=at))
+    transferred = after.department != before.department
+    if transferred or after.priority != before.priority:
+        terms = levels.terms(after.department, after.priority)
+        moments = noted(moments, Moment(kind="placed", at=at, terms=terms))
+    if after.status != before.status:
+        moments = noted(moments, Moment(kind="status", at=at, status=after.status))
+    if moments == known:
+        return after
+    return _with(msgspec.structs.replace(after, transfers=before.transfers + transferred), moments, levels)
+
+
+def told(ticket: Ticket, moment: Moment, levels: ServiceLevels) -> Ticket:
+    """The ticket after somebody was told that a deadline is near or missed."""
+    return _with(ticket, noted(ticket.moments, moment), levels)
+
+
+def _beginning(ticket: Ticket, at: datetime, levels: ServiceLevels, wants_answer: bool) -> tuple[Moment, ...]:
+    terms = levels.terms(ticket.department, ticket.priority)
+    if not wants_answer:
+        terms = msgspec.structs.replace(terms, first_response=None)
+    moments: tuple[Moment, ...] = (Moment(kind="opened", at=at, terms=terms),)
+    if ticket.status != "new":
+        moments = noted(moments, Moment(kind="status", at=at, status=ticket.status))
+    return moments
+
+
+def _began(ticket: Ticket) -> datetime:
+    """Of a ticket that was stored before there were moments."""
+    return ticket.deadline.started_at if ticket.deadline else ticket.created_at
+
+
+def _with(ticket: Ticket, moments: tuple[Moment, ...], levels: ServiceLevels) -> Ticket:
+    return msgspec.structs.replace(ticket, moments=moments, **fold(moments, levels)._asdict())
