@@ -11,6 +11,8 @@ from contracts.ids import answer_id
 from contracts.ticket import Ticket
 from desk.auth import Viewer
 from desk.tickets import may_hold, not_found
+from router import timing
+from router.service_levels import ServiceLevels
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres.answer_store import add_answer, chat_answer, chat_of, show_answer
@@ -57,12 +59,13 @@ class Answers:
                 if not viewer.sees(before):
                     raise not_found()
                 holds = may_hold(viewer.config, viewer.agent, before.department)
-                return replace(
+                answered = replace(
                     before,
                     agent=before.agent or (viewer.agent if holds else None),
                     status="open" if before.status == "new" else before.status,
                     messages=before.messages + 1,
                 )
+                return timing.changed(before, answered, now, ServiceLevels(viewer.config), "agent")
 
             detail = {"answer": identity}
             stored = await change_ticket(

@@ -13,6 +13,8 @@ from contracts.ticket import Change, Ticket
 from contracts.workspace import Workspace
 from desk.auth import Role, Viewer
 from desk.conversation import MessageView, fold, with_answers
+from router import timing
+from router.service_levels import ServiceLevels
 from runtime.clock import Clock
 from runtime.postgres import Database
 from sinks.postgres.answer_store import answers_of
@@ -161,15 +163,15 @@ class Tickets:
             # Asked again under the lock: the ticket may have been transferred meanwhile.
             if not viewer.sees(ticket):
                 raise not_found()
-            changed = mutate(ticket)
+            changed = timing.changed(ticket, mutate(ticket), now, ServiceLevels(viewer.config))
             detail[field] = [getattr(ticket, field), getattr(changed, field)]
             return changed
 
+        now = self._clock.now()
         async with self._database.transaction([viewer.workspace]) as connection:
             found = await one_ticket(connection, viewer.workspace, viewer.visible, named)
             if found is None:
                 raise not_found()
-            now = self._clock.now()
             changed = await change_ticket(
                 connection,
                 viewer.workspace,

@@ -30,7 +30,7 @@ class Effects:
     the system (notices, an answer, webhooks) is in `verdict`. `record` names the rule set and every rule that matched; it is
     empty when none did.
 
-    The deadline is as it was: whoever writes lays it anew when department, priority or `sla` differ."""
+    The deadlines are as they were: whoever writes works them out anew (`timing.changed`)."""
 
     ticket: Ticket
     change: Change

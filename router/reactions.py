@@ -15,6 +15,7 @@ from contracts.base import decoder
 from contracts.ids import ticket_event_id
 from contracts.inbound import InboundMessage
 from contracts.ticket import Cause
+from router import timing
 from router.effects import Effects, react
 from router.ruleset import RuleSet
 from router.sending import Sends, add_sends
@@ -82,7 +83,10 @@ async def _read(
 
 
 def _add(writes: Writes, reaction: Reaction, effects: Effects, now: datetime) -> StoredTicket:
-    before, ticket = reaction.stored, replace(effects.ticket, updated_at=now)
+    before = reaction.stored
+    ticket = timing.changed(
+        before.ticket, replace(effects.ticket, updated_at=now), now, reaction.rules.levels
+    )
     cause = Cause(actor=ACTOR, rule_set=reaction.rules.version, decision=effects.record)
     pulled = before.pulled and ticket.agent == before.ticket.agent
     if ticket.agent and ticket.agent != before.ticket.agent:

@@ -12,9 +12,9 @@ from router.clocks import fold, noted
 from router.service_levels import ServiceLevels
 
 
-def opened(ticket: Ticket, at: datetime, levels: ServiceLevels) -> Ticket:
-    """A ticket that begins at `at`, by its department and priority. One that is solved from the start wants no answer."""
-    return _with(ticket, _beginning(ticket, at, levels, wants_answer=ticket.status != "solved"), levels)
+def opened(ticket: Ticket, at: datetime, levels: ServiceLevels, wants_answer: bool = True) -> Ticket:
+    """A ticket that begins at `at`, by its department, priority and policy. A call that was taken wants no answer."""
+    return _with(ticket, _beginning(ticket, at, levels, wants_answer), levels)
 
 
 def changed(
@@ -24,7 +24,7 @@ def changed(
     levels: ServiceLevels,
     wrote: Literal["customer", "agent"] | None = None,
 ) -> Ticket:
-    """`after`, with the deadlines that follow from what differs (department, priority, status) and from who wrote.
+    """`after`, with the deadlines that follow from what differs (department, priority, policy, status) and from who wrote.
 
     `at`: when it was done; of a customer's message its own time (`deadlines.starts_at`), which also ends a pause.
     """
@@ -34,10 +34,11 @@ def changed(
         kind: Literal["customer", "answered"] = "customer" if wrote == "customer" else "answered"
         moments = noted(moments, Moment(kind=kind, at=at))
     transferred = after.department != before.department
-    if transferred or after.priority != before.priority:
-        terms = levels.terms(after.department, after.priority)
+    if transferred or (after.priority, after.sla) != (before.priority, before.sla):
+        terms = levels.terms(after.department, after.priority, after.sla)
         moments = noted(moments, Moment(kind="placed", at=at, terms=terms))
-    if after.status != before.status:
+    # Whether work has begun moves no clock.
+    if after.status != before.status and {before.status, after.status} != {"new", "open"}:
         moments = noted(moments, Moment(kind="status", at=at, status=after.status))
     if moments == known:
         return after
@@ -50,11 +51,11 @@ def told(ticket: Ticket, moment: Moment, levels: ServiceLevels) -> Ticket:
 
 
 def _beginning(ticket: Ticket, at: datetime, levels: ServiceLevels, wants_answer: bool) -> tuple[Moment, ...]:
-    terms = levels.terms(ticket.department, ticket.priority)
+    terms = levels.terms(ticket.department, ticket.priority, ticket.sla)
     if not wants_answer:
         terms = msgspec.structs.replace(terms, first_response=None)
     moments: tuple[Moment, ...] = (Moment(kind="opened", at=at, terms=terms),)
-    if ticket.status != "new":
+    if ticket.status not in ("new", "open"):
         moments = noted(moments, Moment(kind="status", at=at, status=ticket.status))
     return moments
 

@@ -137,8 +137,8 @@ def _policies(workspace: Workspace) -> Iterator[Finding]:
             yield (*at, "warn_minutes"), "must not be negative", "0: nobody is warned."
         if policy.follow_up_minutes < 1:
             yield (*at, "follow_up_minutes"), "must be at least one minute", ""
-        if "solved" in policy.pauses:
-            yield (*at, "pauses"), "a solved ticket has no clock that could stand", "Leave `solved` out."
+        if set(policy.pauses) - {"waiting"}:
+            yield (*at, "pauses"), "only `waiting` can pause a clock", "Write `[waiting]` or `[]`."
 
 
 def _targets(at: Location, targets: dict[Priority, int]) -> Iterator[Finding]:

@@ -87,7 +87,9 @@ def ticket(department: str, *, due: timedelta | None = timedelta(hours=3), **cha
     number = next(_numbers)
     workspace = workspace_id(changes.pop("slug", SHOP.slug))
     opened = message_id(workspace, "webform", "contact", str(number))
-    deadline = due and Deadline(due_at=NOON + due, started_at=NOON, target_seconds=10800, calendar="std")
+    deadline = None
+    if due is not None:
+        deadline = Deadline(due_at=NOON + due, started_at=NOON, target_seconds=10800, calendar="std")
     return Ticket(
         **{
             "id": ticket_id(workspace, opened),
