@@ -118,13 +118,7 @@ class RuleSet:
             department = (account.department if account else None) or self.default_department
         at = starts_at(message) if message is not None else now
         return self._reader.subject(
-<<<<<<< HEAD
             Asked(message, ticket, known, at, store, self.calendar(department or self.default_department))
-=======
-            Asked(
-                message, ticket, known, at, store, self.levels.calendar(department or self.default_department)
-            )
->>>>>>> c8b6ba3 (desk: status changes and answers move a ticket's clocks)
         )
 
     def store(self, message: InboundMessage) -> str | None:
