@@ -32,6 +32,8 @@ class Topic:
     compacted: bool = False
     partitions: int = 12
     """In production; the embedded broker has 4, tests what they need."""
+    behind: str = ""
+    """The topic of the same keys that goes before this one, for who reads both."""
 
     @property
     def max_bytes(self) -> int:
@@ -71,6 +73,7 @@ OVERFLOW = Topic(
     retention_days=14,
     written_by="intake, for a sender over its rate",
     read_by="identity, at lower priority; media",
+    behind=INBOUND.name,
 )
 RESOLVED = Topic(
     "frontdesk.resolved.v1",

@@ -7,9 +7,11 @@ import asyncio
 from ingest.accounts import Accounts
 from ingest.chat import ChatDoor
 from ingest.chat_hub import Hub
+from ingest.form_guard import Rate
 from ingest.gateway import Gateway
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake
+from ingest.lanes import Lanes
 from ingest.routes import create_app
 from ingest.spool import Spool
 from runtime.clock import Clock
@@ -35,7 +37,10 @@ class GatewayService:
         self._producer = Producer(settings.kafka)
         self._spool = Spool.claim(settings.spool, "gateway", settings.spool_bytes, settings.fsync_ms / 1000)
         archive = archive_of(settings)
-        self._intake = Intake(self._producer, archive, self._spool, clock, settings.reply_secrets)
+        self._lanes = Lanes(settings.kafka, Rate(settings.sender_burst, settings.sender_per_second))
+        self._intake = Intake(
+            self._producer, archive, self._spool, clock, settings.reply_secrets, self._lanes
+        )
         self._accounts = Accounts(settings, WorkspaceCache(ConfigStore(self._database), clock))
         self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)
         self._hub = Hub(ChatStore(self._database), settings.postgres)
@@ -55,7 +60,12 @@ class GatewayService:
             await self._producer.start()
             tasks = [
                 asyncio.create_task(work)
-                for work in (self._accounts.keep_fresh(), self._drain(), self._hub.run())
+                for work in (
+                    self._accounts.keep_fresh(),
+                    self._lanes.run(),
+                    self._drain(),
+                    self._hub.run(),
+                )
             ]
             try:
                 await self._server.run()

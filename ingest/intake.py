@@ -20,6 +20,7 @@ from contracts.inbound import InboundMessage
 from contracts.topics import DEAD_LETTERS, INBOUND, MAX_INBOUND_BYTES
 from ingest.channel import REF, SPAM_HOLD, Channel, Raw, Unread
 from ingest.keys import counterpart_key
+from ingest.lanes import Lanes
 from ingest.spool import Entry, Spool
 from runtime import metrics, trace
 from runtime.clock import Clock
@@ -48,7 +49,8 @@ class Receipt:
 
 
 class Intake:
-    """Shared by all doors of a process. Concurrent `accept` calls share one produce."""
+    """Shared by all doors of a process. Concurrent `accept` calls share one produce. Without `lanes` all senders take the
+    usual one."""
 
     def __init__(
         self,
@@ -57,8 +59,10 @@ class Intake:
         spool: Spool | None,
         clock: Clock,
         reply_secrets: Sequence[str] = (),
+        lanes: Lanes | None = None,
     ) -> None:
         self._producer = producer
+        self._lanes = lanes
         self._archive = archive
         self._spool = spool
         self._clock = clock
@@ -119,7 +123,7 @@ class Intake:
             if not waiting.entries:
                 return
             try:
-                await self._producer.send_all([entry.outgoing() for entry in waiting.entries])
+                await self._produce([entry.outgoing() for entry in waiting.entries])
             except Transient as error:
                 log.warning("spool waits", error=str(error))
                 return
@@ -160,7 +164,7 @@ class Intake:
         while self._queue:
             group, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
             try:
-                await self._producer.send_all([record for records, _ in group for record in records])
+                await self._produce([record for records, _ in group for record in records])
             except Exception as error:
                 for _, future in group:
                     if not future.done():
@@ -169,6 +173,19 @@ class Intake:
                 for _, future in group:
                     if not future.done():
                         future.set_result(None)
+
+    async def _produce(self, records: Sequence[Outgoing]) -> None:
+        """Each on its lane, which is chosen only now: what has waited in the spool goes where its sender goes today."""
+        if self._lanes is None:
+            await self._producer.send_all(records)
+            return
+        placed = await self._lanes.place(records)
+        try:
+            places = await self._producer.send_all(placed)
+        except BaseException:
+            self._lanes.failed(placed)
+            raise
+        self._lanes.landed(placed, places)
 
     async def _park_part(self, channel: Channel, raw: Raw, part: Unread) -> Receipt:
         return await self._hold(channel, replace(raw, body=part.body), part.reason, part.detail, "parked")

@@ -16,7 +16,9 @@ from contracts.errors import Refused, Transient
 from contracts.workspace import Account
 from ingest.accounts import Accounts
 from ingest.channel import Channel, Raw
+from ingest.form_guard import Rate
 from ingest.intake import Intake
+from ingest.lanes import Lanes
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.health import Health
@@ -49,11 +51,19 @@ class Parts:
         self.clock = Clock(settings.clock)
         self.database = Database(settings.postgres)
         self.producer = Producer(settings.kafka)
-        self.intake = Intake(self.producer, archive_of(settings), None, self.clock, settings.reply_secrets)
+        archive = archive_of(settings)
+        self._lanes = Lanes(settings.kafka, Rate(settings.sender_burst, settings.sender_per_second))
+        self.intake = Intake(self.producer, archive, None, self.clock, settings.reply_secrets, self._lanes)
         self.accounts = Accounts(settings, WorkspaceCache(ConfigStore(self.database), self.clock))
         self.cursors = CursorStore(self.database)
         self._sources = SourceStore(self.database)
         self._told: dict[Source, tuple[State, float]] = {}
+
+    async def keep_up(self) -> None:
+        """For ever: what has to be known of configuration and lanes."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.accounts.keep_fresh())
+            group.create_task(self._lanes.run())
 
     async def take(self, channel: Channel, raw: Raw) -> None:
         """Returns when it is durable. What the door would refuse is parked: nobody is there to correct it."""
@@ -116,7 +126,7 @@ class PollingService(ABC):
         async with parts.database:
             await parts.producer.start()
             work = [self._read(reader) for reader in self.readers(parts)]
-            tasks = [asyncio.create_task(each) for each in (parts.accounts.keep_fresh(), *work)]
+            tasks = [asyncio.create_task(each) for each in (parts.keep_up(), *work)]
             stopped = asyncio.create_task(self._stopping.wait())
             try:
                 done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)

@@ -60,7 +60,7 @@ class SmtpService:
         parts, loop = self._parts, asyncio.get_running_loop()
         async with parts.database:
             await parts.producer.start()
-            fresh = asyncio.create_task(parts.accounts.keep_fresh())
+            fresh = asyncio.create_task(parts.keep_up())
             server = await loop.create_server(
                 self._connection, self._settings.listen, self._settings.smtp_port
             )

@@ -9,10 +9,12 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, ProducerClosed, TopicAlreadyExistsError
+from aiokafka.structs import RecordMetadata
 
 from contracts.errors import Poison, Transient
 from contracts.topics import BY_NAME, MAX_RECORD_BYTES, TOPICS, Topic
@@ -41,6 +43,13 @@ class Outgoing:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+class Place(NamedTuple):
+    """Where a record was written."""
+
+    partition: int
+    offset: int
+
+
 class Producer:
     """Idempotent, acks=all. `send_all` returns when every record is acknowledged, or raises `Transient`; a repeated call
     may write a record twice, which readers drop by its id."""
@@ -66,37 +75,38 @@ class Producer:
                     await producer.flush()
             await _abort(producer)
 
-    async def send_all(self, records: Sequence[Outgoing]) -> None:
-        """All of them, acknowledged, within `timeout` seconds. Raises `Poison` before anything is sent if one is too
+    async def send_all(self, records: Sequence[Outgoing]) -> list[Place]:
+        """All of them, acknowledged, within `timeout` seconds; and where each is. Raises `Poison` before anything is sent if one is too
         large."""
         for record in records:
             if (size := _size(record)) > _most_bytes(record.topic):
                 raise Poison("too_large", f"{size} bytes for {record.topic}")
         if not records:
-            return
+            return []
         outcome = "failed"
         try:
             async with asyncio.timeout(self._timeout):
                 producer = await self._connected()
-                await self._deliver(producer, records)
+                places = await self._deliver(producer, records)
             outcome = "acknowledged"
+            return places
         except (KafkaError, OSError, TimeoutError) as error:
             raise Transient(f"kafka: {type(error).__name__}") from error
         finally:
             for topic, count in Counter(record.topic for record in records).items():
                 metrics.produce.labels(topic, outcome).inc(count)
 
-    async def _deliver(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> None:
+    async def _deliver(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[Place]:
         """Whatever fails here, the producer goes with it.
 
         aiokafka repeats what can be repeated: an error that arrives has broken the idempotent sequence (#1017) or killed
         its sender. After a cancellation, what is queued must not follow later, behind newer records of the same key.
         """
-        waits: list[asyncio.Future[object]] = []
+        waits: list[asyncio.Future[RecordMetadata]] = []
         try:
             for r in records:
                 waits.append(await producer.send(r.topic, value=r.value, key=r.key, headers=list(r.headers)))
-            await asyncio.gather(*waits)
+            return [Place(written.partition, written.offset) for written in await asyncio.gather(*waits)]
         except (KafkaError, asyncio.CancelledError) as error:
             for wait in waits:
                 wait.cancel()
@@ -239,13 +249,15 @@ async def read_range(
 
 
 async def tail(
-    bootstrap: str, topics: Sequence[Topic], from_beginning: bool = False
+    bootstrap: str, topics: Sequence[Topic], from_beginning: bool = False, start: Offsets | None = None
 ) -> AsyncIterator[Record]:
-    """Every record of these topics, for ever, without joining any group."""
+    """Every record of these topics, for ever, without joining any group. `start`: from these offsets on."""
     partitions = await _partitions(bootstrap, topics)
     async with _consumer(bootstrap) as consumer:
         consumer.assign(partitions)
         await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
+        for at, offset in (start or {}).items():
+            consumer.seek(TopicPartition(*at), offset)
         while True:
             found = await consumer.getmany(timeout_ms=500, max_records=1000)
             for raws in found.values():

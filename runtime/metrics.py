@@ -26,6 +26,15 @@ suspended = Counter(
     "Submissions held for a person to look at, and why.",
     ["channel", "account", "reason"],
 )
+diverted = Counter(
+    "frontdesk_diverted",
+    "Messages put on the overflow lane, of senders over their rate.",
+    ["channel"],
+)
+diverted_senders = Gauge(
+    "frontdesk_diverted_senders",
+    "Senders whose messages take the overflow lane, until the last of them is done.",
+)
 accept_duration = Histogram(
     "frontdesk_accept_duration_seconds",
     "From the first byte to the answer.",

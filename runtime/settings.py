@@ -117,6 +117,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     desk_port: int = 8090
     metrics_port: int = 0
     """Port of /metrics, /livez, /readyz and /startupz of this process; 0: chosen freely."""
+    sender_burst: int = 200
+    sender_per_second: float = 10
+    """So many messages of one sender at once, and a second in the long run; more take the overflow lane."""
     spool_bytes: int = 1 << 30
     fsync_ms: int = 5
     """How long the spool gathers messages for one fsync."""

@@ -15,6 +15,7 @@ from runtime import metrics
 from runtime.guard import Guard
 from runtime.hosts.base import DRAIN_SECONDS, KafkaHost
 from runtime.hosts.progress import FETCH_BYTES, METADATA_MS, PARTITION_BYTES, Standing, pause_fused, standing
+from runtime.hosts.secondary import Fetched
 from runtime.incidents import Incidents
 from runtime.kafka import record_of
 from runtime.settings import Settings
@@ -112,7 +113,15 @@ class AiokafkaHost(KafkaHost):
             self._idle.set()
 
     async def _fetch(self, consumer: AIOKafkaConsumer, timeout_ms: int, most: int = 0) -> list[Record]:
-        found = await consumer.getmany(timeout_ms=timeout_ms, max_records=most or self._settings.batch)
+        async def get(partitions: list[TopicPartition], seconds: float, at_most: int) -> Fetched:
+            # Without partitions it means all: then it waits until there are some.
+            found: Fetched = await consumer.getmany(
+                *partitions, timeout_ms=round(seconds * 1000), max_records=at_most
+            )
+            return found
+
+        most = most or self._settings.batch
+        found = await self._secondary.fetch(consumer, consumer.assignment(), get, timeout_ms / 1000, most)
         return [record_of(raw) for raws in found.values() for raw in raws]
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
@@ -143,6 +152,7 @@ class AiokafkaHost(KafkaHost):
         """Before the first fetch of this assignment."""
         metrics.rebalances.labels(self._stage.name).inc()
         self._done.clear()
+        self._secondary.reset()
         self._progress.rebalanced()
         if self._consumer is not None:
             pause_fused(self._consumer, self._progress.fused)

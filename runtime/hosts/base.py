@@ -9,6 +9,7 @@ from typing import Any
 from runtime.guard import Guard
 from runtime.health import Health
 from runtime.hosts.progress import Progress, Standing
+from runtime.hosts.secondary import Secondary, behind
 from runtime.incidents import Incidents
 from runtime.settings import Settings
 from runtime.stage import Stage
@@ -26,7 +27,12 @@ class KafkaHost(ABC):
         self._stage = stage
         self._settings = settings
         self._guard = guard
-        self._progress = Progress(stage.name, incidents, self._standing, lambda: guard.retrying)
+        self._progress = Progress(
+            stage.name, incidents, self._standing, lambda: guard.retrying, behind(stage.sources)
+        )
+        self._secondary = Secondary(
+            stage.sources, settings.batch, lambda tp: self._progress.next_of((tp.topic, tp.partition))
+        )
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = asyncio.Event()

@@ -84,6 +84,7 @@ class FaustHost(KafkaHost):
             self._stage.name,
             lambda: self._progress.fused,
             self._drained,
+            self._secondary,
             settings.fetch_wait_ms,
             broker=[URL(f"kafka://{server}") for server in settings.kafka.split(",")],
             consumer_auto_offset_reset="earliest",

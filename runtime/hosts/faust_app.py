@@ -25,6 +25,7 @@ from mode.threads import WorkerThread
 
 from runtime import metrics
 from runtime.hosts.progress import FETCH_BYTES, Standing, pause_fused, standing
+from runtime.hosts.secondary import Fetched, Secondary
 from runtime.incidents import PartitionKey
 
 _YIELD_EVERY = 100
@@ -36,18 +37,20 @@ log = structlog.get_logger(__name__)
 
 class App(faust.App):  # type: ignore[misc]
     """`fused`: partitions not to be fetched. `drained`: returns when nothing of the last assignment is at work.
-    `fetch_wait_ms`: as in the settings."""
+    `secondary`: which topics wait for others. `fetch_wait_ms`: as in the settings."""
 
     def __init__(
         self,
         name: str,
         fused: Callable[[], set[PartitionKey]],
         drained: Callable[[], Awaitable[None]],
+        secondary: Secondary,
         fetch_wait_ms: int,
         **options: Any,
     ) -> None:
         self.fused = fused
         self.drained = drained
+        self.secondary = secondary
         self.fetch_wait_ms = fetch_wait_ms
         super().__init__(
             name,
@@ -131,9 +134,18 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_BYTES, self.app.fetch_wait_ms
         return consumer
 
-    async def _fetch_records(self, consumer: AIOKafkaConsumer, *args: Any, **limits: Any) -> Any:
+    async def _fetch_records(
+        self, consumer: AIOKafkaConsumer, active_partitions: set[TP], timeout: float, max_records: int
+    ) -> Fetched:
         pause_fused(consumer, self.app.fused())
-        return await super()._fetch_records(consumer, *args, **limits)
+        fetch = super()._fetch_records
+
+        async def get(partitions: list[TP], seconds: float, at_most: int) -> Fetched:
+            found: Fetched = await fetch(consumer, set(partitions), seconds, at_most)
+            return found
+
+        secondary: Secondary = self.app.secondary
+        return await secondary.fetch(consumer, active_partitions, get, timeout, max_records)
 
     async def _commit(self, offsets: dict[TP, int]) -> bool:
         """A failed commit is tried again with the next; until then it only means redelivery."""
@@ -166,6 +178,7 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]
         self.app.flow_control.suspend()
         self.app.flow_control.clear()
         await self.app.drained()
+        self.app.secondary.reset()
         await self.commit()
         self._owed = {}
         # What was full then is not full now; a stale entry would be fetched without being assigned.

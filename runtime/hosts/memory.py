@@ -12,7 +12,7 @@ from contracts.topics import DEAD_LETTERS
 from runtime.clock import Clock
 from runtime.guard import Guard
 from runtime.incidents import Incidents, MemoryIncidents, PartitionKey
-from runtime.kafka import Outgoing, Producer
+from runtime.kafka import Outgoing, Place, Producer
 from runtime.stage import Record, Stage
 
 _letters = decoder(DeadLetter)
@@ -25,8 +25,9 @@ class MemoryProducer(Producer):
         super().__init__("memory")
         self.sent: list[Outgoing] = []
 
-    async def send_all(self, records: Sequence[Outgoing]) -> None:
+    async def send_all(self, records: Sequence[Outgoing]) -> list[Place]:
         self.sent.extend(records)
+        return [Place(0, offset) for offset in range(len(self.sent) - len(records), len(self.sent))]
 
 
 class MemoryHost:

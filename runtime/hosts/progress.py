@@ -60,7 +60,8 @@ def pause_fused(consumer: AIOKafkaConsumer, fused: set[PartitionKey]) -> None:
 
 
 class Progress:
-    """Of one stage in one process. `standing` tells what is assigned, and how far it goes."""
+    """Of one stage in one process. `standing` tells what is assigned, and how far it goes. `behind`: topics that wait for
+    others, and for which."""
 
     def __init__(
         self,
@@ -68,9 +69,11 @@ class Progress:
         incidents: Incidents,
         standing: Callable[[], Awaitable[Standing | None]],
         excused: Callable[[], bool],
+        behind: Mapping[str, str],
         end: Callable[[int], NoReturn] = os._exit,
     ) -> None:
         self._stage = stage
+        self._behind = behind
         self._incidents = incidents
         self._standing = standing
         self._excused = excused
@@ -116,6 +119,10 @@ class Progress:
             metrics.consumer_last_progress.labels(at[0], at[1]).set(now)
             metrics.consumer_lag_seconds.labels(at[0], at[1], self._stage).set(max(0.0, now - stamp / 1000))
 
+    def next_of(self, at: PartitionKey) -> int:
+        """The offset behind the last record that is done."""
+        return self._next.get(at, 0)
+
     def report(self, health: Health) -> None:
         """Live: no partition is stuck."""
 
@@ -139,7 +146,9 @@ class Progress:
     def _stuck(self, backlog: Mapping[PartitionKey, int]) -> PartitionKey | None:
         now = time.monotonic()
         for at, waiting in backlog.items():
-            if not waiting or at in self.fused or self._excused():
+            # What waits for another topic's backlog is not stuck.
+            ahead = backlog.get((self._behind.get(at[0], ""), at[1]), 0)
+            if not waiting or ahead or at in self.fused or self._excused():
                 self._moved[at] = now
             elif now - self._moved.setdefault(at, now) > STUCK_SECONDS:
                 return at
@@ -147,6 +156,8 @@ class Progress:
 
     async def _read_fuses(self) -> bool:
         with contextlib.suppress(Transient):
-            self.fused = await self._incidents.open_fuses(self._stage)
+            fused = await self._incidents.open_fuses(self._stage)
+            waiting = {(topic, p) for topic, ahead in self._behind.items() for a, p in fused if a == ahead}
+            self.fused = fused | waiting
             return True
         return False

@@ -59,8 +59,9 @@ class NoteStage(Stage[Note]):
 
 
 def stage_of(name: str, log: Path, sources: int = 1) -> NoteStage:
-    """A stage, its topics `<name>.<i>` and its dead-letter topic `<name>.dlq` (to be created by the caller)."""
-    topics = tuple(_topic(f"{name}.{i}") for i in range(sources))
+    """A stage, its topics `<name>.<i>`, all others behind the first, and its dead-letter topic `<name>.dlq` (to be created by
+    the caller)."""
+    topics = tuple(_topic(f"{name}.{i}", f"{name}.0" if i else "") for i in range(sources))
     DEAD_LETTERS[name] = _topic(f"{name}.dlq")
     stage: NoteStage = type("Notes", (NoteStage,), {"name": name, "sources": topics})()
     stage.log = log
@@ -85,5 +86,5 @@ def processed(log: Path) -> list[Row]:
     return [Row(topic, *map(int, rest)) for topic, *rest in rows]
 
 
-def _topic(name: str) -> Topic:
-    return Topic(name, Note, "none", 1, "tests", "tests", partitions=4)
+def _topic(name: str, behind: str = "") -> Topic:
+    return Topic(name, Note, "none", 1, "tests", "tests", partitions=4, behind=behind)

@@ -55,6 +55,24 @@ async def test_every_record_once_in_the_order_of_its_partition(make: Callable[..
     assert await rig.committed() == await rig.ends()
 
 
+async def test_what_comes_second_waits_for_what_was_there_before_and_starves_nobody(
+    make: Callable[..., Rig],
+) -> None:
+    rig = make(sources=2)
+    await rig.create()
+    # One sender: 400 in the first topic, then 300 diverted; another sender comes while these are under way.
+    await rig.feed([Note(number=n) for n in range(400)], source=0, key="hot")
+    await rig.feed([Note(number=n) for n in range(400, 700)], source=1, key="hot")
+    async with rig.running():
+        await eventually(lambda: any(number >= 400 for number in rig.numbers()))
+        await rig.feed([Note(number=n) for n in range(700, 720)], source=0, key="other")
+        await eventually(lambda: len(rig.numbers()) >= 720)
+        numbers = rig.numbers()
+    assert [n for n in numbers if n < 700] == list(range(700))
+    assert numbers.index(719) < 719, "the other sender waited for all that was diverted"
+    assert await rig.committed() == await rig.ends()
+
+
 async def test_poison_is_parked_and_its_neighbours_are_processed(make: Callable[..., Rig]) -> None:
     rig = make()
     await rig.create()

@@ -10,7 +10,7 @@ import msgspec
 
 from contracts.deadletter import DeadLetter
 from contracts.inbound import InboundMessage
-from contracts.topics import DEAD_LETTERS, INBOUND, Topic
+from contracts.topics import DEAD_LETTERS, INBOUND, OVERFLOW, Topic
 from runtime.kafka import Offsets, end_offsets, read_range
 
 P = TypeVar("P")
@@ -25,11 +25,15 @@ class Since:
 
     @classmethod
     async def now(cls, bootstrap: str) -> Since:
-        return cls(bootstrap, await end_offsets(bootstrap, (INBOUND, DEAD_LETTERS["ingest"])))
+        return cls(bootstrap, await end_offsets(bootstrap, (INBOUND, OVERFLOW, DEAD_LETTERS["ingest"])))
 
     async def messages(self) -> list[InboundMessage]:
         """Inbound messages, in the order of each partition."""
         return await self._read(INBOUND, InboundMessage)
+
+    async def diverted(self) -> list[InboundMessage]:
+        """The same of the overflow lane."""
+        return await self._read(OVERFLOW, InboundMessage)
 
     async def dead_letters(self) -> list[DeadLetter]:
         return await self._read(DEAD_LETTERS["ingest"], DeadLetter)

@@ -29,7 +29,7 @@ class Scene:
         self.looks = looks
         self.excused = False
         self.incidents = MemoryIncidents()
-        self.progress = Progress("identity", self.incidents, self._look, lambda: self.excused, _end)
+        self.progress = Progress("identity", self.incidents, self._look, lambda: self.excused, {}, _end)
 
     async def _look(self) -> Standing | None:
         self.looks -= 1
