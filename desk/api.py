@@ -23,6 +23,8 @@ from desk.auth import Authenticator
 from desk.customer_routes import ROUTES as CUSTOMER_ROUTES
 from desk.customers import Customers
 from desk.middleware import Authentication, CallMetrics, DeskRequest
+from desk.order_routes import ROUTES as ORDER_ROUTES
+from desk.orders import Orders
 from desk.tickets import DepartmentCounts, Me, SettableStatus, TicketDetail, Tickets
 from runtime import problems
 from sinks.postgres.rows import StoredTicket
@@ -179,7 +181,7 @@ async def read_me(request: DeskRequest, tickets: NamedDependency[Tickets]) -> Me
 
 
 def create_app(
-    tickets: Tickets, answers: Answers, customers: Customers, authenticator: Authenticator
+    tickets: Tickets, answers: Answers, customers: Customers, orders: Orders, authenticator: Authenticator
 ) -> Litestar:
     """The ASGI application."""
     return Litestar(
@@ -194,11 +196,13 @@ def create_app(
             count_tickets,
             read_me,
             *CUSTOMER_ROUTES,
+            *ORDER_ROUTES,
         ],
         dependencies={
             "tickets": Provide(lambda: tickets, sync_to_thread=False),
             "answers": Provide(lambda: answers, sync_to_thread=False),
             "customers": Provide(lambda: customers, sync_to_thread=False),
+            "order_book": Provide(lambda: orders, sync_to_thread=False),
         },
         middleware=[CallMetrics(), DefineMiddleware(Authentication, exclude=["^/openapi.json/?$"])],
         state=State({"authenticator": authenticator}),

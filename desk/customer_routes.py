@@ -61,7 +61,7 @@ async def preview_merge(
     named: FromPath[str],
     into: Annotated[str, QueryParameter(description="The customer that would remain, by id or KIND:VALUE.")],
 ) -> Preview:
-    return await customers.preview(_trusted(request.user).workspace, named, into)
+    return await customers.preview(trusted(request.user).workspace, named, into)
 
 
 @post(
@@ -75,7 +75,7 @@ async def merge_customer(
     named: FromPath[str],
     data: JSONBody[MergeOrder],
 ) -> Response[MergeResult]:
-    viewer = _trusted(request.user)
+    viewer = trusted(request.user)
     result = await customers.merge(viewer.workspace, viewer.actor, named, data.into, data.reason)
     return Response(result, status_code=200 if result.merged else 202)
 
@@ -89,7 +89,7 @@ async def unmerge_customer(
     named: FromPath[str],
     data: JSONBody[UnmergeOrder],
 ) -> CustomerDetail:
-    viewer = _trusted(request.user)
+    viewer = trusted(request.user)
     return await customers.unmerge(viewer.workspace, viewer.actor, named, data.reason)
 
 
@@ -100,7 +100,7 @@ async def split_customer(
     named: FromPath[str],
     data: JSONBody[SplitOrder],
 ) -> SplitResult:
-    viewer = _trusted(request.user)
+    viewer = trusted(request.user)
     return await customers.split(viewer.workspace, viewer.actor, named, data.handle, data.reason)
 
 
@@ -110,7 +110,7 @@ async def split_customer(
 async def list_suggestions(
     request: DeskRequest, customers: NamedDependency[Customers], named: FromPath[str]
 ) -> list[SuggestedCustomer]:
-    return await customers.suggestions.of(_trusted(request.user).workspace, named)
+    return await customers.suggestions.of(trusted(request.user).workspace, named)
 
 
 @post("/customers/{named:str}/reject", status_code=204, summary="Say that two customers are not one")
@@ -120,13 +120,14 @@ async def reject_suggestion(
     named: FromPath[str],
     data: JSONBody[Rejection],
 ) -> None:
-    viewer = _trusted(request.user)
+    viewer = trusted(request.user)
     await customers.suggestions.reject(viewer.workspace, viewer.actor, named, data.other, data.reason)
 
 
-def _trusted(viewer: Viewer) -> Viewer:
+def trusted(viewer: Viewer, what: str = "merging customers") -> Viewer:
+    """The viewer, who is a lead or an admin. Raises `Refused` with 403."""
     if viewer.role == "agent":
-        raise Refused("forbidden", "merging customers takes a lead or an admin", status=403)
+        raise Refused("forbidden", f"{what} takes a lead or an admin", status=403)
     return viewer
 
 

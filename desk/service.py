@@ -7,6 +7,7 @@ from desk.answers import Answers
 from desk.api import create_app
 from desk.auth import Authenticator
 from desk.customers import Customers
+from desk.orders import Orders
 from desk.tickets import Tickets
 from runtime.clock import Clock
 from runtime.health import Health
@@ -29,7 +30,8 @@ class DeskService:
         served = [workspace_id(slug) for slug in settings.workspaces]
         authenticator = Authenticator(KeyStore(self._database), workspaces, served)
         answers, customers = Answers(self._database, clock), Customers(self._database, clock)
-        app = create_app(Tickets(self._database, clock), answers, customers, authenticator)
+        orders = Orders(self._database, clock)
+        app = create_app(Tickets(self._database, clock), answers, customers, orders, authenticator)
         self._server = HttpServer(app, settings.listen, settings.desk_port)
 
     def report(self, health: Health) -> None:

@@ -22,6 +22,7 @@ from frontdesk.commands import (
     deadline,
     ingestion,
     keys,
+    orders,
     routing,
     system,
     tickets,
@@ -44,6 +45,7 @@ for module in (system, ingestion, routing, deadline, assignment, tickets, canoni
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")
 app.add_typer(customer.app, name="customer")
+app.add_typer(orders.app, name="orders")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 

@@ -51,10 +51,11 @@ def _telegram(settings: Settings) -> Sequence[Service]:
 
 
 def _identity(settings: Settings) -> Sequence[Service]:
+    from identity.orders import sources
     from identity.worker import Identity
 
     parts = Parts(settings)
-    stage = Identity(parts.database, parts.producer, parts.workspaces)
+    stage = Identity(parts.database, parts.producer, parts.workspaces, sources(settings, parts.database))
     return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -11,14 +11,16 @@ import msgspec
 from contracts.base import encode
 from contracts.errors import Transient
 from contracts.inbound import InboundMessage
-from contracts.resolved import CustomerLink, ResolvedMessage
+from contracts.resolved import Context, CustomerLink, ResolvedMessage
 from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
-from contracts.workspace import Account
+from contracts.workspace import Account, Workspace
+from identity.context import Contexts
 from identity.decide import Plan
 from identity.evidence import Observation, observations
 from identity.facts import Facts, Holder, Person
 from identity.history import link_events, merge_events
 from identity.moves import resolve
+from identity.orders.source import OrderSource
 from identity.shared import Shown, own_handles
 from identity.traits import traits
 from runtime import metrics
@@ -32,15 +34,23 @@ from sinks.postgres.identity_rows import CustomerRow, HolderRow
 
 
 class Identity(Stage[InboundMessage]):
-    """Links each message to a customer and passes it on, keyed by that customer."""
+    """Links each message to a customer and passes it on, keyed by that customer, with what is known about them. `orders`:
+    what knows the stores' orders, by adapter."""
 
     name: ClassVar[str] = "identity"
     sources: ClassVar[tuple[Topic, ...]] = (INBOUND, OVERFLOW)
 
-    def __init__(self, database: Database, producer: Producer, workspaces: WorkspaceCache) -> None:
+    def __init__(
+        self,
+        database: Database,
+        producer: Producer,
+        workspaces: WorkspaceCache,
+        orders: Mapping[str, OrderSource] | None = None,
+    ) -> None:
         self._database = database
         self._producer = producer
         self._workspaces = workspaces
+        self._contexts = Contexts(database, orders or {})
         self._own_handles: dict[UUID, tuple[str, frozenset[Shown]]] = {}
 
     async def start(self) -> None:
@@ -48,6 +58,7 @@ class Identity(Stage[InboundMessage]):
         await self._producer.start()
 
     async def stop(self) -> None:
+        await self._contexts.close()
         await self._producer.stop()
         await self._database.close()
 
@@ -71,7 +82,9 @@ class Identity(Stage[InboundMessage]):
             await identity_merges.merge(connection, [row for plan in plans for row in merge_events(plan)])
             await suggestion_store.add(connection, [row for plan in plans for row in traits(plan)])
         failpoint("identity.after_commit")
-        await self._producer.send_all([_outgoing(d, plan) for d, plan in zip(batch, plans, strict=True)])
+        known = await self._contexts.of(plans, self._config)
+        resolved = zip(batch, plans, known, strict=True)
+        await self._producer.send_all([_outgoing(delivery, plan, one) for delivery, plan, one in resolved])
         failpoint("identity.after_produce")
         for plan in plans:
             metrics.identity_resolutions.labels(plan.message.channel, _decision(plan)).inc()
@@ -82,6 +95,10 @@ class Identity(Stage[InboundMessage]):
 
     def _observed(self, message: InboundMessage, account: Account | None) -> list[Observation]:
         return observations(message, account.region if account else None, self._own(message.workspace))
+
+    def _config(self, workspace: UUID) -> Workspace | None:
+        found = self._workspaces.get(workspace)
+        return found[1] if found else None
 
     def _own(self, workspace: UUID) -> frozenset[Shown]:
         """The workspace's own handles, made anew when its configuration changes."""
@@ -148,7 +165,7 @@ def _customer(plan: Plan) -> CustomerRow:
     )
 
 
-def _outgoing(delivery: Delivery[InboundMessage], plan: Plan) -> Outgoing:
+def _outgoing(delivery: Delivery[InboundMessage], plan: Plan, known: Context) -> Outgoing:
     record, message = delivery.record, delivery.message
     resolved = ResolvedMessage(
         workspace=message.workspace,
@@ -157,6 +174,10 @@ def _outgoing(delivery: Delivery[InboundMessage], plan: Plan) -> Outgoing:
         inbound=msgspec.Raw(record.value or b""),
         customer=_whose(plan),
         suggestions=plan.suggestions,
+        orders=known.orders,
+        order_context=known.order_context,
+        recent_tickets=known.recent_tickets,
+        order_numbers=known.order_numbers,
     )
     key = f"{message.workspace}|{plan.customer or message.message_id}".encode()
     return Outgoing(RESOLVED.name, key, encode(resolved), record.headers)

@@ -143,6 +143,15 @@ producer_restarts = Counter("frontdesk_producer_restarts", "Producers that had t
 identity_resolutions = Counter(
     "frontdesk_identity_resolutions", "How messages found their customer.", ["channel", "decision"]
 )
+order_lookups = Counter(
+    "frontdesk_order_lookups",
+    "What shops were asked about orders: asked, remembered from just before, unavailable.",
+    ["outcome"],
+)
+order_calls = Counter("frontdesk_order_calls", "Calls of shops, and how they ended.", ["outcome"])
+order_call_duration = Histogram(
+    "frontdesk_order_call_duration_seconds", "How long shops take to answer.", buckets=LATENCY
+)
 route_decisions = Counter(
     "frontdesk_route_decisions", "What decided the department.", ["department", "decided_by"]
 )

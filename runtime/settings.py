@@ -80,6 +80,17 @@ class WebhookSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     secret: str
 
 
+class Shop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One Shopify shop, for a store whose configuration says `orders: shopify`. `url`: `https://NAME.myshopify.com`; `token`:
+    an Admin API access token; `version`: of that API."""
+
+    workspace: str
+    store: str
+    url: str
+    token: str = ""
+    version: str = "2026-01"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of all processes. What a process does not use is ignored by it."""
 
@@ -157,6 +168,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JSON list: the secrets that sign the calls rules make. A webhook without one is not called."""
     webhook_origins: tuple[str, ...] = ()
     """JSON list of origins (`https://crm.internal:8443`) that webhooks may have besides public addresses by HTTPS."""
+    shops: tuple[Shop, ...] = ()
+    """JSON list."""
+    orders_timeout_ms: int = 1500
+    """How long a batch of messages waits for a shop's orders at most."""
     poll_seconds: int = 60
     """IMAP: the longest time between two looks into a folder, whether IDLE lives or not."""
     audit_key: str = ""
@@ -189,6 +204,7 @@ _JSON_FIELDS = (
     "webhooks",
     "webhook_origins",
     "bucket",
+    "shops",
 )
 
 

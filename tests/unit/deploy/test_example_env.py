@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.settings import PREFIX, Hook, Settings, load
+from runtime.settings import PREFIX, Hook, Settings, Shop, load
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "deploy/config/example.env"
 LINES = dict(re.findall(rf"^#?({PREFIX}\w+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
@@ -24,6 +24,7 @@ SHOWN = {
     "smtp_key",
     "reply_secrets",
     "webhooks",
+    "shops",
 }
 
 
@@ -49,4 +50,5 @@ def test_its_lists_show_every_field() -> None:
         "folders",
     }
     assert msgspec.to_builtins(settings.bots[0]).keys() == {"workspace", "account", "token", "secret", "poll"}
+    assert msgspec.to_builtins(settings.shops[0]).keys() == set(Shop.__struct_fields__)
     assert msgspec.to_builtins(settings.hooks[0]).keys() == set(Hook.__struct_fields__)
