@@ -60,6 +60,11 @@ def answer_id(workspace: UUID, ticket: UUID, key: str) -> UUID:
     return derive("answer", str(workspace), str(ticket), key)
 
 
+def note_id(workspace: UUID, ticket: UUID, key: str) -> UUID:
+    """note: workspace, ticket and the key that its writer gave."""
+    return derive("note", str(workspace), str(ticket), key)
+
+
 def ticket_event_id(ticket: UUID, version: int) -> UUID:
     """ticket event: ticket and version."""
     return derive("ticket-event", str(ticket), str(version))

@@ -3,9 +3,7 @@ one answer. Agents who are not active belong to nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from contracts.workspace import Agent, Category, Department, Workspace
+from contracts.workspace import Agent, Department, Workspace
 
 
 class Membership:
@@ -15,7 +13,8 @@ class Membership:
         self._agents = {agent.id: agent for agent in config.agents if agent.active}
         self._categories = {category.path: category for category in config.categories}
         self._departments = {department.id: self._of(department) for department in config.departments}
-        self._implied = config.default_department
+        # The default department, where it is only implied, is everybody's.
+        self._departments.setdefault(config.default_department, tuple(self._agents))
 
     def members(self, department: str, category: str | None = None) -> tuple[str, ...]:
         """Agent ids in the order of their turns. A category that is not the department's is nobody's but the department's."""
@@ -28,17 +27,8 @@ class Membership:
         return tuple(agent for agent in everybody if _chose(self._agents[agent], node.path))
 
     def departments(self, agent: str) -> tuple[str, ...]:
-        """Ids of the departments that the agent is a member of. The default department, where it is only implied, is
-        everybody's."""
-        own = tuple(department for department, members in self._departments.items() if agent in members)
-        return own if self._implied in self._departments else (*own, self._implied)
-
-    def barred(self, agent: str) -> Iterator[Category]:
-        """Categories of the agent's departments that are for other members."""
-        for path, node in self._categories.items():
-            belongs = agent in self._departments.get(node.department, ())
-            if belongs and agent not in self.members(node.department, path):
-                yield node
+        """Ids of the departments that the agent is a member of."""
+        return tuple(department for department, members in self._departments.items() if agent in members)
 
     def _of(self, department: Department) -> tuple[str, ...]:
         if department.members == "all":

@@ -135,6 +135,10 @@ class Ticket(Payload, frozen=True, kw_only=True):
     """By when its agent does something about it, or it goes back to the queue; null: no lease runs."""
     step: str | None = None
     """The department's own status, where it has some and one was set; `status` is what it means to everybody else."""
+    language: str | None = None
+    """Of its first message, among the workspace's; told only where agents are matched by language."""
+    held_back: bool = False
+    """Left in its queue on purpose, by a rule or by hand: it may be pulled or assigned, and is not offered."""
     deadline: Deadline | None = None
     """Of the first answer."""
     next_response: Deadline | None = None

@@ -77,7 +77,7 @@ class Category(Node, frozen=True, kw_only=True):
     skills: tuple[str, ...] = ()
     """Who gets its tickets has all of these."""
     relax_minutes: int | None = None
-    """After so much working time in the queue any member may have it, without the skills; null: never."""
+    """Null: the department's."""
 
 
 class DepartmentStatus(Node, frozen=True, kw_only=True):
@@ -129,6 +129,8 @@ class Department(Node, frozen=True, kw_only=True):
     """Its members are told of new tickets and of customers' replies (`frontdesk.notification.v1`)."""
     to_solve: bool = True
     """Its tickets are handed out: in turn, or by pull-next. Otherwise they wait until somebody is named for them."""
+    relax_minutes: int | None = None
+    """After so much working time in the queue any member may have a ticket, without its skills and language; null: never."""
     pull_limit: int | None = None
     """How many of its pulled tickets an agent may work on at once; null: only the agent's own limit holds."""
     statuses: tuple[DepartmentStatus, ...] = ()

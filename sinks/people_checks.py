@@ -51,7 +51,7 @@ def _members(at: Location, members: Iterable[str], known: Names) -> Iterator[Fin
 
 
 def _limits(at: Location, department: Department) -> Iterator[Finding]:
-    yield from _least(at, department, pull_limit=1, lease_minutes=1, affinity_days=0)
+    yield from _least(at, department, relax_minutes=1, pull_limit=1, lease_minutes=1, affinity_days=0)
 
 
 def _least(at: Location, entry: Department | Agent | Category, **least: int) -> Iterator[Finding]:
