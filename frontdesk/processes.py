@@ -129,7 +129,7 @@ PROCESSES = {
             lambda s: bool(s.bots or s.hooks),
         ),
         Process("relay", "publishes the outbox, calls webhooks", _relay),
-        Process("timers", "verifier, audit sealer, dead-letter feeder, gauges", _timers),
+        Process("timers", "verifier, audit sealer, dead-letter feeder, gauges, shifts and leases", _timers),
         Process("desk", "HTTP API for agents and dashboards", _desk),
     )
 }

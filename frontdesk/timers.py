@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from contracts.ids import workspace_id
 from ingest.chat_sessions import ChatSessions
 from ingest.intake import Intake
 from ingest.spool import pending
+from router.sweep import Sweep
 from runtime.clock import Clock
 from runtime.hosts import host
 from runtime.kafka import Producer
@@ -23,11 +25,13 @@ from sinks.verify import Verifier
 
 
 def services(settings: Settings) -> Sequence[Service]:
-    """Verifier, audit sealer, dead-letter feeder, gauges, the sessions of chats: all with the role that sees every workspace."""
+    """Verifier, audit sealer, dead-letter feeder, gauges, the sessions of chats, the ends of shifts and leases: all with the role
+    that sees every workspace."""
     clock = Clock(settings.clock)
     database = Database(settings.postgres_system)
     producer = Producer(settings.kafka)
     feeder = host(Feeder(database), settings, producer, PostgresIncidents(database, clock), clock)
+    workspaces = [workspace_id(slug) for slug in settings.workspaces]
     chats = Producer(settings.kafka)
     intake = Intake(chats, archive_of(settings), None, clock)
     return [
@@ -36,4 +40,5 @@ def services(settings: Settings) -> Sequence[Service]:
         Sealer(settings, database, clock),
         Gauges(database, clock),
         ChatSessions(Database(settings.postgres_system, max_size=1), intake, chats, clock),
+        Sweep(Database(settings.postgres_system, max_size=1), clock, workspaces),
     ]

@@ -14,7 +14,7 @@ from contracts.resolved import ResolvedMessage
 from router import writing
 from router.continuity import continuation
 from router.deadlines import starts_at
-from router.decide import assign, carried, method_of, place, rotation_key
+from router.decide import assign, carried, place
 from router.facts import (
     Answered,
     Facts,
@@ -28,6 +28,7 @@ from router.facts import (
     refs_of,
 )
 from router.replies import addressee
+from router.roster import Opening, staff_for
 from router.ruleset import RuleSet
 from runtime.postgres import Connection
 from runtime.stage import Drop, Outcome, Reject
@@ -173,23 +174,9 @@ def _place(item: Item, facts: Facts, number: NumberSource, now: datetime) -> boo
 
 
 async def _staff(connection: Connection, routed: Sequence[Item]) -> Staff:
-    """Rotations and agents, locked last; load is counted after the lock."""
-    opening = [(item.rules, _placement(item)) for item in routed if _placement(item).opens]
-    rotating = [
-        rotation_key(placement, rules)
-        for rules, placement in opening
-        if method_of(placement, rules) == "round_robin"
-    ]
-    loaded = [
-        (placement.ticket.workspace, agent)
-        for rules, placement in opening
-        if method_of(placement, rules) == "least_open"
-        for agent in rules.members(placement.ticket.department, placement.ticket.category)
-    ]
-    rotations = await ticket_store.lock_rotations(connection, rotating)
-    stamps = await ticket_store.lock_agents(connection, loaded)
-    counts = await ticket_store.open_counts(connection, loaded)
-    return Staff(counts, {key: at for key, at in stamps.items() if at}, rotations)
+    """Rotations and agents, locked last, for the tickets that were opened."""
+    placements = [(item.rules, _placement(item)) for item in routed if _placement(item).opens]
+    return await staff_for(connection, [Opening(p.ticket, rules, p.assign_to) for rules, p in placements])
 
 
 def _assign(

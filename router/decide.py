@@ -14,12 +14,10 @@ import msgspec
 from contracts import ids
 from contracts.inbound import InboundMessage
 from contracts.resolved import Context, ResolvedMessage
-from contracts.rules import METHODS, NOBODY, Method
+from contracts.rules import NOBODY
 from contracts.ticket import Status, Ticket
-from router import assign as assignment
-from router import categorise, continuity, prioritise, replies, timing
+from router import categorise, continuity, prioritise, replies, staffing, timing
 from router import rules as rule_engine
-from router.assign import Candidates
 from router.deadlines import starts_at
 from router.effects import applied, triggers_of
 from router.facts import (
@@ -27,7 +25,6 @@ from router.facts import (
     Placement,
     Plan,
     Ref,
-    RotationKey,
     Staff,
     TicketFacts,
     answered_key,
@@ -39,8 +36,10 @@ from router.facts import (
     known_of,
     shown_of,
 )
+from router.leases import leased
 from router.rules import Verdict
 from router.ruleset import RuleSet
+from router.subjects import text_of
 
 _ORDERS = 20
 _NAMED = 10
@@ -102,6 +101,7 @@ def place(
         priority=priority,
         status="solved" if answered else _opening_status(verdict),
         queue=placed.department,
+        language=rules.language(text_of(message)) if rules.speak_languages else None,
         tags=tuple(verdict.tags),
         refers_to=found.refers_to,
         messages=1,
@@ -143,36 +143,20 @@ def replying(placement: Placement, facts: Facts, rules: RuleSet, now: datetime) 
 
 def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
     """Finds the agent or the queue of a ticket that was just opened; a joined ticket keeps what it has."""
+    ticket = placement.ticket
+    now = ticket.updated_at
     if not placement.opens:
-        return Plan(placement, placement.ticket, placement.record)
-    ticket, key = placement.ticket, rotation_key(placement, rules)
-    members = rules.members(ticket.department, ticket.category)
-    candidates = _candidates(members, rules)
-    method = method_of(placement, rules)
-    if placement.assign_to is not None and placement.assign_to not in METHODS:
-        choice = _ordered(placement, placement.assign_to, rules)
-    else:
-        counts = {agent: staff.open_counts.get((ticket.workspace, agent), 0) for agent in members}
-        last = {a: at for a in members if (at := staff.last_assigned.get((ticket.workspace, a)))}
-        turns = staff.rotations.get(key, ())
-        choice = assignment.choose(method, members, candidates, turns, counts, last)
-    shown = assignment.shown(candidates)
-    record = {
-        **placement.record,
-        "assignment": {"method": method, "reason": choice.reason, "agent": choice.agent, **shown},
-    }
-    if choice.reason == "method:least_open":
-        record["assignment"]["open"] = {agent: counts[agent] for agent in candidates.present}
-        record["assignment"]["last_assigned"] = {
-            agent: last[agent].isoformat() for agent in candidates.present if agent in last
-        }
-    if choice.turns is not None:
-        before = list(assignment.turns_of(members, staff.rotations.get(key, ())))
-        record["assignment"]["rotation"] = {"before": before, "after": list(choice.turns)}
+        return Plan(placement, leased(ticket, rules, now) if placement.wakes else ticket, placement.record)
+    by = "call" if is_answered(placement.message) else "rule"
+    found = staffing.find(ticket, staff, rules, now, placement.assign_to, by)
+    record = {**placement.record, "assignment": found.record}
     assigned = msgspec.structs.replace(
-        ticket, agent=choice.agent, queue=None if choice.agent else ticket.department
+        ticket,
+        agent=found.agent,
+        queue=None if found.agent else ticket.department,
+        held_back=found.held_back,
     )
-    return Plan(placement, assigned, record, (key, choice.turns) if choice.turns is not None else None)
+    return Plan(placement, leased(assigned, rules, now), record, found.rotation, found.weight)
 
 
 def carried(plan: Plan, latest: Mapping[UUID, Plan]) -> Plan:
@@ -181,21 +165,15 @@ def carried(plan: Plan, latest: Mapping[UUID, Plan]) -> Plan:
     before = latest.get(plan.ticket.id)
     if before is None or plan.placement.opens:
         return plan
-    ticket = msgspec.structs.replace(plan.ticket, agent=before.ticket.agent, queue=before.ticket.queue)
+    held = before.ticket
+    ticket = msgspec.structs.replace(
+        plan.ticket,
+        agent=held.agent,
+        queue=held.queue,
+        lease_until=held.lease_until,
+        held_back=held.held_back,
+    )
     return Plan(plan.placement, ticket, plan.record)
-
-
-def rotation_key(placement: Placement, rules: RuleSet) -> RotationKey:
-    """A category with its own members or method has its own rotation."""
-    ticket = placement.ticket
-    return (ticket.workspace, ticket.department, ticket.category_id or ticket.category or "")
-
-
-def method_of(placement: Placement, rules: RuleSet) -> Method:
-    """How the ticket finds an agent: as a rule says, else as its category or department do."""
-    if placement.assign_to in METHODS:
-        return placement.assign_to  # type: ignore[return-value]
-    return rules.method(placement.ticket.department, placement.ticket.category)
 
 
 def _opening_status(verdict: Verdict) -> Status:
@@ -216,6 +194,7 @@ def _join(
     woken = msgspec.structs.replace(
         ticket,
         status="open" if wakes else ticket.status,
+        step=None if wakes else ticket.step,
         messages=ticket.messages + 1,
         updated_at=now,
         context=_renewed(ticket, resolved.context),
@@ -237,6 +216,7 @@ def _join(
         participants=continuity.joining(message),
         reopens=wakes and ticket.status == "solved",
         verdict=verdict,
+        wakes=wakes,
     )
 
 
@@ -295,20 +275,3 @@ def _refs(message: InboundMessage) -> tuple[Ref, ...]:
 
 def _title(message: InboundMessage) -> str | None:
     return message.fields.get("stripped_subject") or message.subject
-
-
-def _candidates(members: tuple[str, ...], rules: RuleSet) -> Candidates:
-    refused = {m: "absent" for m in members if m in rules.agents and not rules.agents[m].present}
-    refused |= {m: "unknown_agent" for m in members if m not in rules.agents}
-    return Candidates(tuple(m for m in members if m not in refused), refused)
-
-
-def _ordered(placement: Placement, wanted: str, rules: RuleSet) -> assignment.Choice:
-    """A rule names an agent, or nobody; an absent agent leaves the ticket in the queue. Who took a call was there."""
-    by = "call" if is_answered(placement.message) else "rule"
-    if wanted == NOBODY:
-        return assignment.Choice(None, f"{by}:nobody")
-    agent = rules.agents.get(wanted)
-    if agent is None or not (agent.present or by == "call"):
-        return assignment.Choice(None, f"{by}:absent_agent")
-    return assignment.Choice(wanted, f"{by}:agent")

@@ -87,6 +87,7 @@ def applied(ticket: Ticket, verdict: Verdict, rules: RuleSet) -> tuple[Ticket, s
     elif assign is not None and assign not in METHODS:
         agent = assign if assign in rules.agents and rules.agents[assign].present else agent
     changes |= {"agent": agent, "queue": None if agent else department}
+    changes["held_back"] = agent is None and (assign == NOBODY or (assign is None and ticket.held_back))
     after = msgspec.structs.replace(ticket, **changes)
     return after, assign, _change(ticket, after)
 

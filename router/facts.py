@@ -59,6 +59,8 @@ class Placement:
     """What a rule says: an agent, or `nobody`."""
     reopens: bool = False
     """A solved ticket is work again."""
+    wakes: bool = False
+    """So is one that was solved, or that waited for the customer."""
     verdict: Verdict = field(default_factory=Verdict)
     """What the rules want, with what they send."""
     reply: Reply | None = None
@@ -74,6 +76,8 @@ class Plan:
     record: dict[str, Any]
     rotation: tuple[RotationKey, tuple[str, ...]] | None = None
     """The rotation after, when this message moved it."""
+    weight: int = 1
+    """What the ticket takes of its agent's capacity."""
 
 
 @dataclass(slots=True)
@@ -104,24 +108,42 @@ class Facts:
 
 @dataclass(slots=True)
 class Staff:
-    """Agents' load and turns, read under their locks."""
+    """Agents, turns and queues, read under the locks of rotations and agents."""
 
-    open_counts: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    load: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    """Agent -> what their unsolved tickets weigh together; read where somebody asks for it."""
     last_assigned: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
+    said: dict[tuple[UUID, str], str] = field(default_factory=dict)
+    """Agent -> what they said last of their presence."""
     rotations: dict[RotationKey, tuple[str, ...]] = field(default_factory=dict)
+    waiting: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    """Department -> tickets that wait in its queue; read where overflow asks for it."""
+    last_agents: dict[tuple[UUID, UUID, str], tuple[str, datetime]] = field(default_factory=dict)
+    """Customer and department -> who had their newest ticket, and when it was opened; read where affinity asks for it."""
 
     def after(self, plan: Plan, now: datetime) -> Staff:
         """Staff as the next assignment of the batch sees it: a ticket opened or reopened is one more for its agent."""
+        ticket, opens = plan.ticket, plan.placement.opens
         if plan.rotation:
             self.rotations[plan.rotation[0]] = plan.rotation[1]
-        if plan.ticket.agent is None:
-            return self
-        key = (plan.ticket.workspace, plan.ticket.agent)
-        if (plan.placement.opens or plan.placement.reopens) and plan.ticket.status != "solved":
-            self.open_counts[key] = self.open_counts.get(key, 0) + 1
-        if plan.placement.opens:
-            self.last_assigned[key] = now
+        if (opens or plan.placement.reopens) and ticket.status != "solved":
+            self.took(ticket, plan.weight)
+        if opens and ticket.agent is not None:
+            self.last_assigned[(ticket.workspace, ticket.agent)] = now
+            self.last_agents[(ticket.workspace, ticket.customer, ticket.department)] = (
+                ticket.agent,
+                ticket.created_at,
+            )
         return self
+
+    def took(self, ticket: Ticket, weight: int) -> None:
+        """One more ticket for its agent, or for its queue."""
+        if ticket.agent is None:
+            queue = (ticket.workspace, ticket.department)
+            self.waiting[queue] = self.waiting.get(queue, 0) + 1
+        else:
+            key = (ticket.workspace, ticket.agent)
+            self.load[key] = self.load.get(key, 0) + weight
 
 
 def customer_of(resolved: ResolvedMessage) -> CustomerLink:

@@ -12,10 +12,11 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import Context, ResolvedMessage
 from contracts.ticket import Ticket
 from router import continuity
-from router.decide import assign, place, rotation_key
-from router.facts import Facts, Placement, Staff, TicketFacts, answered_key, customer_of
+from router.decide import assign, place
+from router.facts import Facts, TicketFacts, answered_key, customer_of
 from router.replies import addressee
 from router.ruleset import RuleSet
+from router.staffing import staff_of
 
 
 def again(
@@ -28,7 +29,7 @@ def again(
         resolved, **{name: getattr(known, name) for name in known.__struct_fields__}
     )
     placement = place(resolved, message, _facts(record, resolved, message, rules), rules, now)
-    return assign(placement, _staff(record, placement, rules), rules).record
+    return assign(placement, staff_of(record.get("assignment", {}), placement.ticket), rules).record
 
 
 def _facts(
@@ -63,16 +64,3 @@ def _facts(
         key = (message.workspace, kind, value)
         facts.by_ref[key] = (*facts.by_ref.get(key, ()), ticket.id)
     return facts
-
-
-def _staff(record: dict[str, Any], placement: Placement, rules: RuleSet) -> Staff:
-    made = record.get("assignment", {})
-    workspace = placement.ticket.workspace
-    staff = Staff()
-    if "rotation" in made:
-        staff.rotations[rotation_key(placement, rules)] = tuple(made["rotation"]["before"])
-    for agent, count in made.get("open", {}).items():
-        staff.open_counts[(workspace, agent)] = count
-    for agent, at in made.get("last_assigned", {}).items():
-        staff.last_assigned[(workspace, agent)] = datetime.fromisoformat(at)
-    return staff

@@ -19,6 +19,7 @@ from contracts.workspace import (
     MailSender,
     Workspace,
 )
+from router.attendance import Attendance
 from router.conditions import Subject, Test
 from router.deadlines import starts_at
 from router.keywords import fold
@@ -54,7 +55,10 @@ class RuleSet:
     def __init__(self, workspace: Workspace, version: str) -> None:
         self.workspace = workspace
         self.version = version
-        self._membership = Membership(workspace)
+        self.membership = Membership(workspace)
+        self.attendance = Attendance(workspace)
+        self.speak_languages = any(agent.languages for agent in workspace.agents)
+        """Whether some agent is not for every language."""
         self.agents: dict[str, Agent] = {agent.id: agent for agent in workspace.agents}
         self.categories: dict[str, Category] = {fold(c.path): c for c in workspace.categories}
         implicit = _implicit(workspace.default_department)
@@ -186,7 +190,7 @@ class RuleSet:
     def members(self, department: str, category: str | None) -> tuple[str, ...]:
         """Agent ids who may get a ticket of this department and category, in configured order."""
         node = self.category(category)
-        return self._membership.members(department, node.path if node else None)
+        return self.membership.members(department, node.path if node else None)
 
     def method(self, department: str, category: str | None) -> Method:
         """The category's method, else the department's; without either the queue."""

@@ -46,9 +46,9 @@ class Router(Stage[ResolvedMessage]):
         self._database = database
         self._config = config
         self._workspaces = workspaces
-        self._clock = clock
         self._reply_keys = [secret.encode() for secret in reply_secrets]
         self._rules = RuleSets(workspaces)
+        self._clock = clock
         self._numbers: dict[UUID, tuple[int, int]] = {}
 
     async def start(self) -> None:

@@ -5,7 +5,7 @@ Lock order as everywhere: the ticket first, the agent after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,20 +13,11 @@ from uuid import UUID
 from contracts.errors import Refused
 from contracts.ticket import Cause, Change, Ticket
 from runtime.postgres import Connection
-from sinks.postgres.rows import StoredTicket, replace, stored_tickets
+from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.sql import queries
-from sinks.postgres.ticket_store import Writes, lock_agents, lock_tickets
+from sinks.postgres.ticket_store import RotationKey, Writes, lock_tickets
 from sinks.postgres.ticket_trail import add_change
 from sinks.postgres.ticket_writes import write
-
-
-class PullLimit(Refused):
-    """The agent must first solve, hand on or set to waiting what was pulled before."""
-
-    def __init__(self, numbers: Sequence[int]) -> None:
-        held = ", ".join(map(str, numbers))
-        super().__init__("pull_limit", f"first solve, set to waiting or hand on ticket {held}", status=409)
-        self.numbers = tuple(numbers)
 
 
 async def change_ticket(
@@ -57,46 +48,33 @@ async def change_ticket(
         return stored
     # A pulled ticket counts against its puller's limit, and only there.
     pulled = stored.pulled and ticket.agent == stored.ticket.agent
-    return await _write(connection, stored, ticket, pulled, actor, change, detail, now)
-
-
-async def pull_next(
-    connection: Connection,
-    workspace: UUID,
-    agent: str,
-    departments: Sequence[str],
-    barred_categories: Sequence[str],
-    limit: int,
-    now: datetime,
-) -> StoredTicket | None:
-    """Gives the agent the unassigned ticket with the earliest deadline, then age, then number; None: there is none.
-
-    Raises `PullLimit` when the agent already works on `limit` pulled tickets. However many agents pull at once, no two
-    get the same ticket, and no agent gets past the limit.
-    """
-    # Asked before as well, so that a refused pull does not make others pass over a ticket it had locked.
-    await _check_limit(connection, workspace, agent, limit)
-    wanted = {"workspace": workspace, "departments": list(departments), "barred": list(barred_categories)}
-    found = await stored_tickets(
-        await connection.execute(queries("ticket_changes")["next_unassigned"], wanted)
+    return await write_change(
+        connection, stored, ticket, actor=actor, change=change, detail=detail, now=now, pulled=pulled
     )
-    if not found:
-        return None
-    if not await lock_agents(connection, [(workspace, agent)]):
-        raise Refused("unknown_agent", "the configuration has no such agent", status=403)
-    await _check_limit(connection, workspace, agent, limit)
-    stored = found[0]
-    status = "open" if stored.ticket.status == "new" else stored.ticket.status
-    ticket = replace(stored.ticket, agent=agent, status=status)
-    detail = {"agent": [None, agent], "status": [stored.ticket.status, status], "pulled": True}
-    return await _write(connection, stored, ticket, True, f"agent:{agent}", "assigned", detail, now)
 
 
-async def pulled_by(connection: Connection, workspace: UUID, agent: str) -> list[int]:
-    """Numbers of the pulled tickets that the agent still works on."""
-    parameters = {"workspace": workspace, "agent": agent}
-    rows = await (await connection.execute(queries("ticket_changes")["pulled_by"], parameters)).fetchall()
-    return [number for (number,) in rows]
+async def write_change(
+    connection: Connection,
+    stored: StoredTicket,
+    ticket: Ticket,
+    *,
+    actor: str,
+    change: Change,
+    detail: dict[str, Any],
+    now: datetime,
+    pulled: bool = False,
+    rotation: tuple[RotationKey, tuple[str, ...]] | None = None,
+) -> StoredTicket:
+    """Writes the ticket as it is after a change, whose row the caller has locked; `rotation`: the turns after it, likewise.
+    `pulled`: whether it counts against its agent's pull limit."""
+    writes, ticket = Writes(), replace(ticket, updated_at=now)
+    changed = add_change(writes, stored, ticket, change, Cause(actor=actor), detail, now, pulled)
+    if ticket.agent and ticket.agent != stored.ticket.agent:
+        writes.assigned[(ticket.workspace, ticket.agent)] = now
+    if rotation is not None:
+        writes.rotations[rotation[0]] = rotation[1]
+    await write(connection, writes)
+    return changed
 
 
 async def unsolved_of(connection: Connection, workspace: UUID, agent: str) -> int:
@@ -104,27 +82,3 @@ async def unsolved_of(connection: Connection, workspace: UUID, agent: str) -> in
     parameters = {"workspace": workspace, "agent": agent}
     rows = await (await connection.execute(queries("ticket_changes")["unsolved_of"], parameters)).fetchall()
     return int(rows[0][0])
-
-
-async def _check_limit(connection: Connection, workspace: UUID, agent: str, limit: int) -> None:
-    held = await pulled_by(connection, workspace, agent)
-    if len(held) >= limit:
-        raise PullLimit(held)
-
-
-async def _write(
-    connection: Connection,
-    stored: StoredTicket,
-    ticket: Ticket,
-    pulled: bool,
-    actor: str,
-    change: Change,
-    detail: dict[str, Any],
-    now: datetime,
-) -> StoredTicket:
-    writes, ticket = Writes(), replace(ticket, updated_at=now)
-    changed = add_change(writes, stored, ticket, change, Cause(actor=actor), detail, now, pulled)
-    if ticket.agent and ticket.agent != stored.ticket.agent:
-        writes.assigned[(ticket.workspace, ticket.agent)] = now
-    await write(connection, writes)
-    return changed

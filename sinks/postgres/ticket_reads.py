@@ -1,4 +1,5 @@
-"""What the desk shows of tickets. `visible` is the departments that the reader may see; None: all of them."""
+"""What the desk shows of tickets. `visible` is the departments that the reader may see (None: all of them); tickets that they
+hold themselves, `holder` is who they are, may lie in others."""
 
 from __future__ import annotations
 
@@ -110,13 +111,20 @@ class TicketReads:
         self._database = database
 
     async def page(
-        self, workspace: UUID, visible: Visible, wanted: TicketFilter, cursor: str | None, limit: int
+        self,
+        workspace: UUID,
+        visible: Visible,
+        wanted: TicketFilter,
+        cursor: str | None,
+        limit: int,
+        holder: str | None = None,
     ) -> Page:
         """Tickets in the order in which they should be worked on. Raises `Refused` for a cursor we did not make."""
         after = _position(cursor) if cursor else None
         parameters = msgspec.structs.asdict(wanted) | {
             "workspace": workspace,
             "visible": _array(visible),
+            "holder": holder,
             "after_due": after and after.due,
             "after_created": after and after.created,
             "after_number": after and after.number,
@@ -129,11 +137,13 @@ class TicketReads:
         tickets = found[:limit]
         return Page(tickets, _cursor(tickets[-1].ticket) if len(found) > limit else None)
 
-    async def history(self, workspace: UUID, visible: Visible, named: str) -> TicketHistory | None:
+    async def history(
+        self, workspace: UUID, visible: Visible, named: str, holder: str | None = None
+    ) -> TicketHistory | None:
         """The ticket with this number or id; None when there is none that the reader may see."""
         sql = queries("ticket_reads")
         async with self._database.transaction([workspace]) as connection:
-            stored = await one_ticket(connection, workspace, visible, named)
+            stored = await one_ticket(connection, workspace, visible, named, holder)
             if stored is None:
                 return None
             key = {"workspace": workspace, "ticket": stored.ticket.id}
@@ -168,13 +178,19 @@ class TicketReads:
 
 
 async def one_ticket(
-    connection: Connection, workspace: UUID, visible: Visible, named: str
+    connection: Connection, workspace: UUID, visible: Visible, named: str, holder: str | None = None
 ) -> StoredTicket | None:
     """The ticket with this number or id, if the reader may see it."""
     number, identity = _named(named)
     if number is None and identity is None:
         return None
-    parameters = {"workspace": workspace, "visible": _array(visible), "number": number, "id": identity}
+    parameters = {
+        "workspace": workspace,
+        "visible": _array(visible),
+        "holder": holder,
+        "number": number,
+        "id": identity,
+    }
     found = await stored_tickets(await connection.execute(queries("ticket_reads")["one_ticket"], parameters))
     return found[0] if found else None
 

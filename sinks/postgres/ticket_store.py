@@ -15,6 +15,8 @@ from sinks.postgres.timer_store import TimerKey
 
 Key = tuple[UUID, UUID]
 """Workspace and the id of a customer, ticket or message."""
+RotationKey = tuple[UUID, str, str]
+"""Workspace, department, category (empty for the department itself)."""
 RefKey = tuple[UUID, str, str]
 """Workspace, kind of reference (`mail`, `chat`), value."""
 
@@ -118,7 +120,7 @@ class Writes:
     decisions: list[DecisionRow] = field(default_factory=list)
     audit: list[AuditRow] = field(default_factory=list)
     outbox: list[OutboxRow] = field(default_factory=list)
-    rotations: dict[tuple[UUID, str, str], tuple[str, ...]] = field(default_factory=dict)
+    rotations: dict[RotationKey, tuple[str, ...]] = field(default_factory=dict)
     assigned: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
     answered: dict[tuple[UUID, str, str], datetime] = field(default_factory=dict)
     """(workspace, channel, address) -> when it gets an automatic answer."""
@@ -197,8 +199,8 @@ async def newest_messages(connection: Connection, keys: Iterable[Key]) -> dict[K
 
 
 async def lock_rotations(
-    connection: Connection, keys: Iterable[tuple[UUID, str, str]]
-) -> dict[tuple[UUID, str, str], tuple[str, ...]]:
+    connection: Connection, keys: Iterable[RotationKey]
+) -> dict[RotationKey, tuple[str, ...]]:
     """(workspace, department, category) -> agents in the order of their turns. Made when missing, locked in order."""
     wanted = sorted(set(keys))
     names = ("workspaces", "departments", "categories")
@@ -206,19 +208,3 @@ async def lock_rotations(
         await connection.execute(queries(_SQL)["ensure_rotations"], columns(names, wanted))
     rows = await _rows(connection, "lock_rotations", names, wanted)
     return {(row[0], row[1], row[2]): tuple(row[3]) for row in rows}
-
-
-async def lock_agents(
-    connection: Connection, keys: Iterable[tuple[UUID, str]]
-) -> dict[tuple[UUID, str], datetime | None]:
-    """(workspace, agent) -> when that agent last got a ticket."""
-    rows = await _rows(connection, "lock_agents", ("workspaces", "agents"), keys)
-    return {(workspace, agent): at for workspace, agent, at in rows}
-
-
-async def open_counts(
-    connection: Connection, keys: Iterable[tuple[UUID, str]]
-) -> dict[tuple[UUID, str], int]:
-    """Unsolved tickets an agent holds; call it after `lock_agents`."""
-    rows = await _rows(connection, "open_counts", ("workspaces", "agents"), keys)
-    return {(workspace, agent): count for workspace, agent, count in rows}

@@ -80,4 +80,5 @@ def _held(before: Ticket | None, ticket: Ticket, now: datetime) -> Ticket:
         ticket,
         held_since=before.held_since if before is not None and same else now,
         lease_until=None if idle else ticket.lease_until,
+        held_back=ticket.held_back and ticket.agent is None,
     )

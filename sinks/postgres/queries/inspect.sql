@@ -10,8 +10,8 @@ WHERE t.workspace = %(workspace)s AND (t.number = %(number)s OR t.ticket_id = %(
 -- Every ticket of a workspace, oldest number first, page by page.
 SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
        t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
-       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.created_at, t.updated_at,
-       t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
+       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.language, t.held_back,
+       t.created_at, t.updated_at, t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
 FROM tickets t
 WHERE t.workspace = %(workspace)s AND t.number > %(after)s
   AND (%(department)s::text IS NULL OR t.department = %(department)s)

@@ -3,11 +3,11 @@
 -- begins behind it, so tickets that arrive meanwhile neither repeat nor hide others.
 SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
        t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
-       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.created_at, t.updated_at,
-       t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
+       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.language, t.held_back,
+       t.created_at, t.updated_at, t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
 FROM tickets t
 WHERE t.workspace = %(workspace)s
-  AND (%(visible)s::text[] IS NULL OR t.department = ANY(%(visible)s::text[]))
+  AND (%(visible)s::text[] IS NULL OR t.department = ANY(%(visible)s::text[]) OR t.agent = %(holder)s::text)
   AND (%(department)s::text IS NULL OR t.department = %(department)s::text)
   AND (%(status)s::text IS NULL OR t.status = %(status)s::text)
   AND (%(channel)s::text IS NULL OR t.channel = %(channel)s::text)
@@ -24,11 +24,11 @@ LIMIT %(limit)s
 -- By number or by id.
 SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
        t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
-       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.created_at, t.updated_at,
-       t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
+       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.language, t.held_back,
+       t.created_at, t.updated_at, t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
 FROM tickets t
 WHERE t.workspace = %(workspace)s AND (t.number = %(number)s::bigint OR t.ticket_id = %(id)s::uuid)
-  AND (%(visible)s::text[] IS NULL OR t.department = ANY(%(visible)s::text[]))
+  AND (%(visible)s::text[] IS NULL OR t.department = ANY(%(visible)s::text[]) OR t.agent = %(holder)s::text)
 
 -- name: conversation
 -- The messages of a ticket, and whatever names one of them as its target (which may not know its ticket); each with what

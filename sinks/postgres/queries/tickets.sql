@@ -37,8 +37,8 @@ JOIN tickets t ON t.workspace = wanted.workspace AND t.number = wanted.number
 -- Second in the lock order: the whole row, since it is the base of the next snapshot.
 SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
        t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
-       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.created_at, t.updated_at,
-       t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
+       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.language, t.held_back,
+       t.created_at, t.updated_at, t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
 FROM tickets t
 JOIN unnest(%(workspaces)s::uuid[], %(tickets)s::uuid[]) AS wanted(workspace, ticket_id)
   ON t.workspace = wanted.workspace AND t.ticket_id = wanted.ticket_id
@@ -84,27 +84,27 @@ ON CONFLICT DO NOTHING
 -- What was pulled stays pulled as long as the same agent holds it; the department that came first stays the first.
 INSERT INTO tickets (workspace, ticket_id, number, version, customer_id, trust, channel, account, store, subject,
                      department, category, priority, status, agent, due_at, deadline, tags, refers_to, messages,
-                     pulled, held_since, lease_until, step, created_at, updated_at, audit_head, context, category_id, sla,
-                     first_department, clocks, next_action_at, first_answer_at, first_answer_minutes,
+                     pulled, held_since, lease_until, step, language, held_back, created_at, updated_at, audit_head,
+                     context, category_id, sla, first_department, clocks, next_action_at, first_answer_at, first_answer_minutes,
                      first_answer_wall_minutes, resolution_at, resolution_minutes, resolution_wall_minutes, transfers)
 SELECT workspace, ticket_id, number, version, customer_id, trust, channel, account, store, subject, department,
        category, priority, status, agent, due_at, deadline, string_to_array(tags, E'\x1f'), refers_to, messages,
-       pulled, held_since, lease_until, step, created_at, updated_at, audit_head, context, category_id, sla,
-       department, clocks, next_action_at, first_answer_at, first_answer_minutes, first_answer_wall_minutes,
+       pulled, held_since, lease_until, step, language, held_back, created_at, updated_at, audit_head, context,
+       category_id, sla, department, clocks, next_action_at, first_answer_at, first_answer_minutes, first_answer_wall_minutes,
        resolution_at, resolution_minutes, resolution_wall_minutes, transfers
 FROM unnest(%(workspaces)s::uuid[], %(tickets)s::uuid[], %(numbers)s::bigint[], %(versions)s::int[],
             %(customers)s::uuid[], %(trusts)s::text[], %(channels)s::text[], %(accounts)s::text[], %(stores)s::text[],
             %(subjects)s::text[], %(departments)s::text[], %(categories)s::text[], %(priorities)s::text[],
             %(statuses)s::text[], %(agents)s::text[], %(due)s::timestamptz[], %(deadlines)s::json[], %(tags)s::text[],
             %(refers_to)s::uuid[], %(counts)s::int[], %(pulled)s::boolean[], %(held)s::timestamptz[],
-            %(leases)s::timestamptz[], %(steps)s::text[], %(created)s::timestamptz[], %(updated)s::timestamptz[],
-            %(heads)s::bytea[], %(contexts)s::json[], %(category_ids)s::text[], %(slas)s::text[],
+            %(leases)s::timestamptz[], %(steps)s::text[], %(languages)s::text[], %(held_back)s::boolean[],
+            %(created)s::timestamptz[], %(updated)s::timestamptz[], %(heads)s::bytea[], %(contexts)s::json[], %(category_ids)s::text[], %(slas)s::text[],
             %(clocks)s::json[], %(next_actions)s::timestamptz[], %(answered)s::timestamptz[],
             %(answer_minutes)s::float8[], %(answer_wall_minutes)s::float8[], %(resolved)s::timestamptz[],
             %(resolution_minutes)s::float8[], %(resolution_wall_minutes)s::float8[], %(transfers)s::int[])
      AS new(workspace, ticket_id, number, version, customer_id, trust, channel, account, store, subject, department,
             category, priority, status, agent, due_at, deadline, tags, refers_to, messages, pulled, held_since,
-            lease_until, step, created_at, updated_at, audit_head, context, category_id, sla, clocks, next_action_at,
+            lease_until, step, language, held_back, created_at, updated_at, audit_head, context, category_id, sla, clocks, next_action_at,
             first_answer_at, first_answer_minutes, first_answer_wall_minutes, resolution_at, resolution_minutes,
             resolution_wall_minutes, transfers)
 ON CONFLICT (workspace, ticket_id) DO UPDATE SET
@@ -112,6 +112,7 @@ ON CONFLICT (workspace, ticket_id) DO UPDATE SET
     category = excluded.category, priority = excluded.priority, status = excluded.status, agent = excluded.agent,
     due_at = excluded.due_at, deadline = excluded.deadline, tags = excluded.tags, messages = excluded.messages,
     held_since = excluded.held_since, lease_until = excluded.lease_until, step = excluded.step,
+    held_back = excluded.held_back,
     updated_at = excluded.updated_at, audit_head = excluded.audit_head, context = excluded.context,
     category_id = excluded.category_id, sla = excluded.sla, clocks = excluded.clocks,
     next_action_at = excluded.next_action_at, first_answer_at = excluded.first_answer_at,
@@ -180,22 +181,6 @@ UPDATE rotations r SET turns = moved.turns
 FROM unnest(%(workspaces)s::uuid[], %(departments)s::text[], %(categories)s::text[], %(turns)s::json[])
      AS moved(workspace, department, category, turns)
 WHERE r.workspace = moved.workspace AND r.department = moved.department AND r.category = moved.category
-
--- name: lock_agents
--- Last in the lock order. Load is counted after this lock, so it is never stale.
-SELECT a.workspace, a.agent, a.last_assigned_at
-FROM agents a
-JOIN unnest(%(workspaces)s::uuid[], %(agents)s::text[]) AS wanted(workspace, agent)
-  ON a.workspace = wanted.workspace AND a.agent = wanted.agent
-ORDER BY a.workspace, a.agent
-FOR NO KEY UPDATE OF a
-
--- name: open_counts
--- Unsolved tickets an agent holds.
-SELECT t.workspace, t.agent, count(*)
-FROM unnest(%(workspaces)s::uuid[], %(agents)s::text[]) AS wanted(workspace, agent)
-JOIN tickets t ON t.workspace = wanted.workspace AND t.agent = wanted.agent AND t.status <> 'solved'
-GROUP BY t.workspace, t.agent
 
 -- name: stamp_agents
 -- When each agent last got a ticket: the tie-break of least-open.

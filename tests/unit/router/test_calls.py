@@ -61,7 +61,7 @@ def test_a_call_that_was_taken_is_a_solved_ticket_of_who_took_it(desk: Desk) -> 
     plan = desk.take(call("one", "finished", fields={"agent": "ann"}))
     assert (plan.ticket.status, plan.ticket.agent, plan.ticket.deadline) == ("solved", "ann", None)
     assert plan.record["assignment"]["reason"] == "call:agent"
-    assert desk.staff.open_counts == {}
+    assert desk.staff.load == {}
 
 
 def test_a_call_that_was_taken_by_somebody_unknown(desk: Desk) -> None:

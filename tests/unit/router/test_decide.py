@@ -36,7 +36,7 @@ def test_each_department_and_category_has_its_own_rotation() -> None:
 def test_a_category_may_have_its_own_members_and_method() -> None:
     plan = Desk(rule_set()).take(message(fields={"category": "Hardware/Phones"}))
     assert (plan.ticket.agent, plan.record["assignment"]["method"]) == ("cem", "least_open")
-    assert plan.record["assignment"]["open"] == {"cem": 0}
+    assert plan.record["assignment"]["load"] == {"cem": 0}
 
 
 def test_all_absent_is_the_queue_and_the_record_says_who_was() -> None:
@@ -67,7 +67,7 @@ def test_a_reopened_ticket_counts_for_its_agent() -> None:
     desk.set(plan, status="solved", updated_at=NOW)
     desk.staff = Staff()
     desk.take(mail("m2", "anna@x.example", "m1"))
-    assert desk.staff.open_counts == {(WORKSPACE, "ann"): 1}
+    assert desk.staff.load == {(WORKSPACE, "ann"): 1}
 
 
 def test_a_calendar_that_never_opens_leaves_no_ticket_without_a_deadline() -> None:

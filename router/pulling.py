@@ -1,0 +1,63 @@
+"""Which queues an agent may pull from: their own, as far as they know how, and those that they help out with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from contracts.workspace import Department
+from router.ruleset import RuleSet
+from router.staffing import has_skills, relaxed_since
+from sinks.postgres.queue_store import Share
+
+
+def shares(
+    agent: str,
+    pairs: Iterable[tuple[str, str | None]],
+    rules: RuleSet,
+    waiting: Mapping[str, int],
+    now: datetime,
+) -> list[Share]:
+    """Of the queues in which something waits, those that the agent may pull from. `waiting`: tickets in each department's
+    queue, as far as `asked` names it."""
+    own = rules.membership.departments(agent)
+    found = []
+    for department, category in pairs:
+        known = rules.department(department)
+        if not rules.workspace.departments:
+            # Nobody has been given anything of their own: everything is everybody's.
+            found.append(Share(department, category))
+        elif known is None or known.id != department or not known.to_solve:
+            continue
+        elif department in own:
+            found += _own(agent, department, category, rules, now)
+        elif _helps(agent, known, rules, waiting) and has_skills(agent, category, rules):
+            found.append(Share(department, category))
+    return found
+
+
+def asked(agent: str, rules: RuleSet) -> list[str]:
+    """Departments whose queues must be counted, since the agent might help out."""
+    helped = [
+        department
+        for department in rules.workspace.departments
+        if any(agent in rules.members(entry.to, None) for entry in department.overflow)
+    ]
+    named = {d.id for d in helped} | {entry.to for d in helped for entry in d.overflow}
+    return sorted(named)
+
+
+def _own(agent: str, department: str, category: str | None, rules: RuleSet, now: datetime) -> list[Share]:
+    if agent not in rules.members(department, category):
+        return []
+    skilled, since = has_skills(agent, category, rules), relaxed_since(category, department, rules, now)
+    return [Share(department, category, skilled, since)] if skilled or since else []
+
+
+def _helps(agent: str, department: Department, rules: RuleSet, waiting: Mapping[str, int]) -> bool:
+    return any(
+        agent in rules.members(entry.to, None)
+        and waiting.get(department.id, 0) > entry.above
+        and (entry.below is None or waiting.get(entry.to, 0) < entry.below)
+        for entry in department.overflow
+    )

@@ -1,0 +1,81 @@
+-- name: pairs
+-- Departments and categories of which something waits: one descent of the index for each, however many tickets wait.
+WITH RECURSIVE pairs AS (
+    (SELECT t.department, coalesce(t.category, '') AS category
+     FROM tickets t
+     WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+     ORDER BY t.department, coalesce(t.category, '') LIMIT 1)
+    UNION ALL
+    SELECT following.department, following.category
+    FROM pairs CROSS JOIN LATERAL (
+        SELECT t.department, coalesce(t.category, '') AS category
+        FROM tickets t
+        WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+          AND (t.department, coalesce(t.category, '')) > (pairs.department, pairs.category)
+        ORDER BY t.department, coalesce(t.category, '') LIMIT 1
+    ) AS following
+)
+SELECT department, nullif(category, '') FROM pairs
+
+-- name: take
+-- The first of these queues that nobody is just taking, locked, the most urgent first. Only so many of each are looked at. A
+-- ticket that was given away or moved since the statement began is asked again under its lock.
+WITH heads AS MATERIALIZED (
+    SELECT mine.department, mine.category, head.ticket_id, head.due, head.created_at, head.number
+    FROM unnest(%(departments)s::text[], %(categories)s::text[], %(skilled)s::boolean[], %(cutoffs)s::timestamptz[])
+         AS mine(department, category, skilled, cutoff)
+    CROSS JOIN LATERAL (
+        SELECT t.ticket_id, coalesce(t.due_at, 'infinity') AS due, t.created_at, t.number
+        FROM tickets t
+        WHERE t.workspace = %(workspace)s AND t.department = mine.department
+          AND coalesce(t.category, '') = mine.category AND t.agent IS NULL AND t.status IN ('new', 'open')
+          AND (t.held_since <= mine.cutoff OR mine.skilled AND (
+               t.language IS NULL OR %(languages)s::text[] IS NULL OR t.language = ANY(%(languages)s::text[])))
+          AND (NOT %(offered)s OR NOT t.held_back)
+        ORDER BY coalesce(t.due_at, 'infinity'), t.created_at, t.number
+        LIMIT %(depth)s
+    ) AS head
+)
+SELECT t.ticket_id
+FROM heads
+JOIN tickets t ON t.workspace = %(workspace)s AND t.ticket_id = heads.ticket_id
+WHERE t.agent IS NULL AND t.status IN ('new', 'open')
+  AND t.department = heads.department AND coalesce(t.category, '') = heads.category
+ORDER BY heads.due, heads.created_at, heads.number
+LIMIT %(limit)s
+FOR NO KEY UPDATE OF t SKIP LOCKED
+
+-- name: pulled_by
+-- Pulled tickets that keep an agent busy: neither solved nor waiting for the customer.
+SELECT t.number, t.department
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.agent = %(agent)s AND t.pulled AND t.status IN ('new', 'open')
+ORDER BY t.number
+
+-- name: held_by
+-- Unsolved tickets of these agents in these departments, locked; what somebody is just changing is left for the next time.
+SELECT t.ticket_id
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.agent = ANY(%(agents)s::text[]) AND t.status <> 'solved'
+  AND t.department = ANY(%(departments)s::text[])
+ORDER BY t.ticket_id
+LIMIT %(limit)s
+FOR NO KEY UPDATE OF t SKIP LOCKED
+
+-- name: run_out
+-- Tickets whose lease is over, locked, the same way.
+SELECT t.ticket_id
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.lease_until <= %(now)s
+ORDER BY t.ticket_id
+LIMIT %(limit)s
+FOR NO KEY UPDATE OF t SKIP LOCKED
+
+-- name: queues
+-- What waits, by department and category: how many, since when the oldest does, when the first is due.
+SELECT t.department, t.category, count(*), min(t.held_since), min(t.due_at)
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+  AND (%(visible)s::text[] IS NULL OR t.department = ANY(%(visible)s::text[]))
+GROUP BY t.department, t.category
+ORDER BY t.department, t.category NULLS FIRST

@@ -1,0 +1,132 @@
+"""Tickets that wait for an agent, in the order in which they should be worked on: earliest deadline, then age, then number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from runtime.postgres import Connection, Database
+from sinks.postgres.rows import StoredTicket
+from sinks.postgres.sql import columns, queries
+from sinks.postgres.ticket_store import lock_tickets
+
+_SQL = "queue"
+_DEPTHS = (16, 512, 16_384)
+
+
+class Share(NamedTuple):
+    """A department's queue of one category (None: of none). `skilled`: the agent has the skills for it, and takes what is in
+    a language they speak; `cutoff`: what has waited since then is for them all the same."""
+
+    department: str
+    category: str | None
+    skilled: bool = True
+    cutoff: datetime | None = None
+
+
+class Held(NamedTuple):
+    """A pulled ticket that its agent still works on."""
+
+    number: int
+    department: str
+
+
+class QueueState(NamedTuple):
+    """One queue as it stands. `oldest`: since when its oldest ticket waits; `due`: its first deadline."""
+
+    department: str
+    category: str | None
+    waiting: int
+    oldest: datetime | None
+    due: datetime | None
+
+
+async def pairs(connection: Connection, workspace: UUID) -> list[tuple[str, str | None]]:
+    """(department, category) of which something waits."""
+    rows = await connection.execute(queries(_SQL)["pairs"], {"workspace": workspace})
+    return [(department, category) for department, category in await rows.fetchall()]
+
+
+async def take_next(
+    connection: Connection, workspace: UUID, shares: Sequence[Share], languages: Sequence[str]
+) -> StoredTicket | None:
+    """The first ticket of these queues together that nobody else is just taking, locked. Two never get the same one.
+    `languages`: of the agent, none for all."""
+    for depth in _DEPTHS:
+        # The first few are enough unless others are at them: then further down.
+        if found := await _take(connection, workspace, shares, depth, 1, list(languages) or None, False):
+            return found[0]
+    return None
+
+
+async def take_offered(
+    connection: Connection, workspace: UUID, shares: Sequence[Share], depth: int, limit: int
+) -> list[StoredTicket]:
+    """At most `depth` of each queue and `limit` in all, locked, in their order, but for those that are left in the queue on
+    purpose."""
+    return await _take(connection, workspace, shares, depth, limit, None, True)
+
+
+async def _take(
+    connection: Connection,
+    workspace: UUID,
+    shares: Sequence[Share],
+    depth: int,
+    limit: int,
+    languages: list[str] | None,
+    offered: bool,
+) -> list[StoredTicket]:
+    if not shares:
+        return []
+    rows = [(s.department, s.category or "", s.skilled, s.cutoff) for s in shares]
+    parameters: dict[str, Any] = dict(columns(("departments", "categories", "skilled", "cutoffs"), rows))
+    parameters |= {"workspace": workspace, "depth": depth, "limit": limit}
+    parameters |= {"languages": languages, "offered": offered}
+    return await _locked(connection, workspace, "take", parameters)
+
+
+async def pulled_by(connection: Connection, workspace: UUID, agent: str) -> list[Held]:
+    """The pulled tickets that the agent still works on."""
+    parameters = {"workspace": workspace, "agent": agent}
+    rows = await connection.execute(queries(_SQL)["pulled_by"], parameters)
+    return [Held(*row) for row in await rows.fetchall()]
+
+
+async def held_by(
+    connection: Connection, workspace: UUID, agents: Sequence[str], departments: Sequence[str], limit: int
+) -> list[StoredTicket]:
+    """Unsolved tickets of these agents, locked."""
+    parameters = {
+        "workspace": workspace,
+        "agents": list(agents),
+        "departments": list(departments),
+        "limit": limit,
+    }
+    return await _locked(connection, workspace, "held_by", parameters)
+
+
+async def run_out(connection: Connection, workspace: UUID, now: datetime, limit: int) -> list[StoredTicket]:
+    """Tickets whose lease is over, locked."""
+    parameters = {"workspace": workspace, "now": now, "limit": limit}
+    return await _locked(connection, workspace, "run_out", parameters)
+
+
+async def queue_states(
+    database: Database, workspace: UUID, visible: Sequence[str] | None
+) -> list[QueueState]:
+    """Every queue in which something waits, as far as the reader may see its department."""
+    parameters = {"workspace": workspace, "visible": None if visible is None else list(visible)}
+    rows = await database.fetch([workspace], queries(_SQL)["queues"], parameters)
+    return [QueueState(*row) for row in rows]
+
+
+async def _locked(
+    connection: Connection, workspace: UUID, query: str, parameters: dict[str, Any]
+) -> list[StoredTicket]:
+    """The tickets that the query has locked, in its order."""
+    rows = await (await connection.execute(queries(_SQL)[query], parameters)).fetchall()
+    keys = [(workspace, ticket) for (ticket,) in rows]
+    found = await lock_tickets(connection, keys)
+    return [found[key] for key in keys]
