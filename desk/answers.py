@@ -91,7 +91,7 @@ class Answers:
 
 
 async def _chat(connection: Connection, viewer: Viewer, named: str) -> tuple[StoredTicket, ChatKey]:
-    found = await one_ticket(connection, viewer.workspace, viewer.visible, named)
+    found = await one_ticket(connection, viewer.workspace, viewer.visible, named, viewer.agent)
     if found is None:
         raise not_found()
     chat = await chat_of(connection, viewer.workspace, found.ticket.id)

@@ -6,9 +6,14 @@ from contracts.ids import workspace_id
 from desk.answers import Answers
 from desk.api import create_app
 from desk.auth import Authenticator
+from desk.changes import Changes
 from desk.customers import Customers
 from desk.orders import Orders
+from desk.presence import People
+from desk.pull import Pull
 from desk.tickets import Tickets
+from desk.work import Work
+from router.rulesets import RuleSets
 from runtime.clock import Clock
 from runtime.health import Health
 from runtime.http import HttpServer
@@ -18,6 +23,8 @@ from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.key_store import KeyStore
 
 _CONNECTIONS = 8
+_PATIENCE = 20.0
+"""Seconds that a request waits for a connection: when a whole team pulls at once, they stand in line."""
 
 
 class DeskService:
@@ -25,13 +32,21 @@ class DeskService:
 
     def __init__(self, settings: Settings) -> None:
         clock = Clock(settings.clock)
-        self._database = Database(settings.postgres, max_size=_CONNECTIONS)
+        self._database = Database(settings.postgres, max_size=_CONNECTIONS, timeout=_PATIENCE)
         workspaces = WorkspaceCache(ConfigStore(self._database), clock)
         served = [workspace_id(slug) for slug in settings.workspaces]
         authenticator = Authenticator(KeyStore(self._database), workspaces, served)
-        answers, customers = Answers(self._database, clock), Customers(self._database, clock)
-        orders = Orders(self._database, clock)
-        app = create_app(Tickets(self._database, clock), answers, customers, orders, authenticator)
+        changes = Changes(self._database, clock, RuleSets(workspaces))
+        app = create_app(
+            Tickets(self._database),
+            Work(changes),
+            Pull(self._database, clock, changes),
+            People(self._database, clock, changes),
+            Answers(self._database, clock),
+            Customers(self._database, clock),
+            Orders(self._database, clock),
+            authenticator,
+        )
         self._server = HttpServer(app, settings.listen, settings.desk_port)
 
     def report(self, health: Health) -> None:

@@ -24,7 +24,8 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`code` is for programs, `detail` for people. `held`: tickets that stand in the way of a pull."""
+    """`code` is for programs, `detail` for people. `held`: tickets that stand in the way of a pull; `allowed`:
+    what could have been asked for."""
 
     title: str
     status: int
@@ -32,14 +33,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str | None = None
     errors: tuple[FieldError, ...] = ()
     held: tuple[int, ...] = ()
+    allowed: tuple[str, ...] = ()
     type: str = "about:blank"
 
 
 def refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
     """Our own no."""
     fields = (FieldError(field=error.field, detail=error.detail),) if error.field else ()
-    held = getattr(error, "numbers", ())
-    return _respond(error.status, error.reason, error.detail or None, fields, held)
+    held, allowed = getattr(error, "numbers", ()), getattr(error, "allowed", ())
+    return _respond(error.status, error.reason, error.detail or None, fields, held, allowed)
 
 
 def transient(_: Request[Any, Any, Any], error: Transient) -> Response[Problem]:
@@ -75,10 +77,17 @@ def _respond(
     detail: str | None,
     errors: tuple[FieldError, ...] = (),
     held: tuple[int, ...] = (),
+    allowed: tuple[str, ...] = (),
     headers: dict[str, str] | None = None,
 ) -> Response[Problem]:
     problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, errors=errors, held=held
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        errors=errors,
+        held=held,
+        allowed=allowed,
     )
     more = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return Response(problem, status_code=status, media_type=_MEDIA_TYPE, headers={**(headers or {}), **more})

@@ -47,11 +47,4 @@ def test_a_category_is_for_its_members_and_for_those_who_chose_it() -> None:
 
 def test_departments_of_an_agent_with_the_implied_one() -> None:
     assert KNOWN.departments("ann") == ("support", "everybody", "general")
-    assert KNOWN.departments("old") == ("general",)
-
-
-def test_barred_are_categories_for_others() -> None:
-    assert [category.path for category in KNOWN.barred("cem")] == ["Invoices", "Software"]
-    assert [category.path for category in KNOWN.barred("ann")] == []
-    # Not a member of the department at all: nothing of it is offered anyway.
-    assert list(KNOWN.barred("ben")) == []
+    assert KNOWN.departments("old") == ()
