@@ -22,6 +22,7 @@ Change = Literal[
     "sla_risk",
     "sla_breached",
     "escalated",
+    "erased",
 ]
 
 Status = Literal["new", "open", "waiting", "solved"]

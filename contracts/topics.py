@@ -15,6 +15,8 @@ from contracts.resolved import ResolvedMessage
 from contracts.ticket import TicketEvent
 
 DAY_MS = 24 * 60 * 60 * 1000
+COMPACTED_WITHIN_DAYS = 7
+"""How long after the retention an overtaken record of a compacted topic is there at most."""
 MAX_RECORD_BYTES = 512 * 1024
 MAX_INBOUND_BYTES = 384 * 1024
 
@@ -44,16 +46,21 @@ class Topic:
         """Broker settings, as `CreateTopics` takes them."""
         retention = str(self.retention_days * DAY_MS)
         if self.compacted:
-            # Compaction only begins after the retention: until then a reader sees every version.
+            # Compaction only begins after the retention: until then a reader sees every version. And it has to come:
+            # by default what is small or quiet is never compacted.
             return {
                 "cleanup.policy": "compact",
                 "min.compaction.lag.ms": retention,
+                "max.compaction.lag.ms": str((self.retention_days + COMPACTED_WITHIN_DAYS) * DAY_MS),
+                "segment.ms": str(DAY_MS),
                 "delete.retention.ms": str(7 * DAY_MS),
                 "max.message.bytes": str(self.max_bytes),
             }
         return {
             "cleanup.policy": "delete",
             "retention.ms": retention,
+            # What is deleted is whole segments: one of a week would keep its first record for a week longer.
+            "segment.ms": str(DAY_MS),
             "max.message.bytes": str(self.max_bytes),
         }
 

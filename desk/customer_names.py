@@ -7,8 +7,9 @@ from uuid import UUID
 from contracts.errors import Refused, Transient
 from identity.canonical import canonical
 from runtime.postgres import Connection
-from sinks.postgres import customer_reads, identity_merges
+from sinks.postgres import customer_reads, erasing, identity_merges
 from sinks.postgres.customer_reads import StoredCustomer
+from sinks.postgres.erasing import Subject
 from sinks.postgres.identity_merges import Group
 
 
@@ -34,6 +35,8 @@ async def pair(
         raise Refused("self_merge", "a customer cannot be merged into itself", status=409)
     if first.root == second.root:
         raise Refused("merged_already", "the two are one customer already", status=409)
+    if first.erased or second.erased:
+        raise Refused("erased", "a customer that was erased is merged with nobody", status=409)
     return first, second
 
 
@@ -52,6 +55,14 @@ async def group(connection: Connection, workspace: UUID, root: UUID) -> Group:
     """A root customer with everybody merged into it."""
     (found,), _ = await identity_merges.groups(connection, [(workspace, root)])
     return found
+
+
+async def subject_of(connection: Connection, workspace: UUID, root: UUID) -> Subject:
+    """Whose data it is when somebody asks for theirs: everybody merged into the root, with tickets and messages."""
+    members = sorted((await group(connection, workspace, root)).members)
+    tickets = await customer_reads.ticket_ids(connection, workspace, members)
+    messages = await erasing.messages_of(connection, workspace, members, tickets)
+    return Subject(workspace, members, tickets, messages)
 
 
 def handle(named: str) -> tuple[str, str]:

@@ -9,10 +9,12 @@ import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.response import Stream
 
 from contracts.errors import Refused
 from desk.auth import Viewer
 from desk.customers import CustomerDetail, Customers, MergeResult, Preview, SplitResult
+from desk.erasure import Erased
 from desk.middleware import DeskRequest
 from desk.suggestions import SuggestedCustomer
 
@@ -29,6 +31,12 @@ class MergeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class UnmergeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Reason
+
+
+class ErasureOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`reason`: stays in the history, and must not name the person."""
+
     reason: Reason
 
 
@@ -124,6 +132,35 @@ async def reject_suggestion(
     await customers.suggestions.reject(viewer.workspace, viewer.actor, named, data.other, data.reason)
 
 
+@get(
+    "/customers/{named:str}/export",
+    media_type="application/zip",
+    summary="Everything that is stored about the customer: a zip of customer.json and files/",
+)
+async def export_customer(
+    request: DeskRequest, customers: NamedDependency[Customers], named: FromPath[str]
+) -> Stream:
+    viewer = trusted(request.user, "exporting customers")
+    export = await customers.exporter.export(viewer.workspace, viewer.actor, named)
+    headers = {"Content-Disposition": f'attachment; filename="customer-{export.customer}.zip"'}
+    return Stream(customers.exporter.zipped(export), headers=headers, media_type="application/zip")
+
+
+@post(
+    "/customers/{named:str}/erase",
+    status_code=200,
+    summary="Erase the customer and everybody merged into it. Cannot be taken back",
+)
+async def erase_customer(
+    request: DeskRequest,
+    customers: NamedDependency[Customers],
+    named: FromPath[str],
+    data: JSONBody[ErasureOrder],
+) -> Erased:
+    viewer = trusted(request.user, "erasing customers")
+    return await customers.erasure.erase(viewer.workspace, viewer.actor, named, data.reason)
+
+
 def trusted(viewer: Viewer, what: str = "merging customers") -> Viewer:
     """The viewer, who is a lead or an admin. Raises `Refused` with 403."""
     if viewer.role == "agent":
@@ -139,4 +176,6 @@ ROUTES = (
     split_customer,
     list_suggestions,
     reject_suggestion,
+    export_customer,
+    erase_customer,
 )

@@ -15,10 +15,14 @@ import msgspec
 from contracts import ids
 from contracts.errors import Refused
 from desk.customer_names import find, group, handle, locked, pair, stated
+from desk.erasure import Erasure
+from desk.export import Exporter
 from desk.suggestions import Suggestions
+from identity.tombstones import Tombstones
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
-from sinks.postgres import customer_reads, identity_merges
+from sinks.archive import Archive
+from sinks.postgres import customer_reads, erasure_store, identity_merges
 from sinks.postgres.customer_reads import EventLine, HeldHandle, MergeLine, StoredCustomer, TicketLine
 from sinks.postgres.identity_merges import Group
 from sinks.postgres.identity_rows import CustomerRow, EventRow, MergeRow
@@ -86,10 +90,13 @@ class SplitResult(msgspec.Struct, frozen=True, kw_only=True):
 class Customers:
     """The desk's use cases. A customer is named by its id, or by a handle as KIND:VALUE; `actor` is as audit rows have it."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, tombstones: Tombstones, archive: Archive) -> None:
         self._database = database
         self._clock = clock
+        self._tombstones = tombstones
         self.suggestions = Suggestions(database, clock)
+        self.erasure = Erasure(database, clock, tombstones)
+        self.exporter = Exporter(database, clock, archive)
 
     async def detail(
         self, workspace: UUID, named: str, visible: Sequence[str] | None = None
@@ -163,7 +170,7 @@ class Customers:
             link = await customer_reads.link(connection, workspace, members, kind, value)
             if link is None:
                 raise Refused("unknown_handle", f"the customer has not verified {shown}", status=404)
-            generation = await customer_reads.lost(connection, workspace, kind, value) + 1
+            generation = await self._generation(connection, workspace, kind, value)
             new = ids.customer_id(workspace, True, kind, value, generation)
             revoked = await self._event(connection, workspace, "revoked", link.customer, actor, reason)
             revoked = revoked._replace(kind=kind, value=value, proof=link.proof, message=link.evidence)
@@ -176,6 +183,13 @@ class Customers:
             founded = CustomerRow(workspace, new, kind, value, True, None, linked.at, generation)
             await identity_merges.split(connection, revoked, linked, founded)
         return SplitResult(customer=link.customer, new=new)
+
+    async def _generation(self, connection: Connection, workspace: UUID, kind: str, value: str) -> int:
+        """Of the customer whom a handle founds that somebody has now."""
+        key = (workspace, kind, self._tombstones.of(workspace, kind, value))
+        found = await erasure_store.find(connection, [workspace], self._tombstones.fingerprint, [key])
+        lost = await customer_reads.lost(connection, workspace, kind, value)
+        return lost + 1 + (found[key].generation if key in found else 0)
 
     async def _event(
         self, connection: Connection, workspace: UUID, action: str, customer: UUID, actor: str, reason: str

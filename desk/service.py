@@ -13,12 +13,14 @@ from desk.presence import People
 from desk.pull import Pull
 from desk.tickets import Tickets
 from desk.work import Work
+from identity.tombstones import Tombstones
 from router.rulesets import RuleSets
 from runtime.clock import Clock
 from runtime.health import Health
 from runtime.http import HttpServer
 from runtime.postgres import Database
 from runtime.settings import Settings
+from sinks.archive import archive_of
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.key_store import KeyStore
 
@@ -43,7 +45,7 @@ class DeskService:
             Pull(self._database, clock, changes),
             People(self._database, clock, changes),
             Answers(self._database, clock),
-            Customers(self._database, clock),
+            Customers(self._database, clock, Tombstones.load(settings), archive_of(settings)),
             Orders(self._database, clock),
             authenticator,
         )

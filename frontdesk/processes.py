@@ -52,10 +52,12 @@ def _telegram(settings: Settings) -> Sequence[Service]:
 
 def _identity(settings: Settings) -> Sequence[Service]:
     from identity.orders import sources
+    from identity.tombstones import Tombstones
     from identity.worker import Identity
 
     parts = Parts(settings)
-    stage = Identity(parts.database, parts.producer, parts.workspaces, sources(settings, parts.database))
+    orders = sources(settings, parts.database)
+    stage = Identity(parts.database, parts.producer, parts.workspaces, orders, Tombstones.load(settings))
     return [host(stage, settings, parts.producer, parts.incidents, parts.clock)]
 
 

@@ -21,11 +21,12 @@ from sinks.audit import Sealer
 from sinks.deadletters import Feeder
 from sinks.gauges import Gauges
 from sinks.postgres.incidents import PostgresIncidents
+from sinks.sweeper import Sweeper
 from sinks.verify import Verifier
 
 
 def services(settings: Settings) -> Sequence[Service]:
-    """Verifier, audit sealer, dead-letter feeder, gauges, the sessions of chats, the ends of shifts and leases: all with the role
+    """Verifier, sweeper of the archive, audit sealer, dead-letter feeder, gauges, the sessions of chats, the ends of shifts and leases: all with the role
     that sees every workspace."""
     clock = Clock(settings.clock)
     database = Database(settings.postgres_system)
@@ -33,10 +34,12 @@ def services(settings: Settings) -> Sequence[Service]:
     feeder = host(Feeder(database), settings, producer, PostgresIncidents(database, clock), clock)
     workspaces = [workspace_id(slug) for slug in settings.workspaces]
     chats = Producer(settings.kafka)
-    intake = Intake(chats, archive_of(settings), None, clock)
+    archive, spooled = archive_of(settings), partial(pending, settings.spool)
+    intake = Intake(chats, archive, None, clock)
     return [
         feeder,
-        Verifier(settings, database, partial(pending, settings.spool)),
+        Verifier(settings, database, spooled),
+        Sweeper(settings, database, archive, spooled),
         Sealer(settings, database, clock),
         Gauges(database, clock),
         ChatSessions(Database(settings.postgres_system, max_size=1), intake, chats, clock),

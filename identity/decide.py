@@ -261,7 +261,7 @@ def _founded(
     again = (
         facts.linked_by(founder.key, message.message_id) if founder.proven else facts.claimed.get(founder.key)
     )
-    generation = facts.generations.get(founder.key, 0) if founder.proven else 0
+    generation = facts.generation(founder.key, founder.proven)
     customer = again.own if again else _customer_id(founder, generation)
     root = again.customer if again else customer
     shown = (*_one_login(founding, Person()), *claims)

@@ -89,6 +89,8 @@ class Facts:
     """Everybody else who proved it, by the customer whose link it is."""
     generations: dict[HandleKey, int] = field(default_factory=dict)
     """How many customers lost the handle: the next one that it founds is another."""
+    erased: dict[HandleKey, int] = field(default_factory=dict)
+    """By how much the next customer's generation is raised, claimed or proven, since customers with the handle were erased."""
     people: dict[UUID, Person] = field(default_factory=dict)
     """By root. Those that are not here have proven nothing else that matters."""
     separations: set[frozenset[UUID]] = field(default_factory=set)
@@ -116,6 +118,10 @@ class Facts:
         claim = self.claimed.get(key)
         claims = [claim] if claim is not None and claim.evidence != message else []
         return min(self._proven(key, message), default=None) or min(claims, default=None)
+
+    def generation(self, key: HandleKey, proven: bool) -> int:
+        """Of the next customer whom the handle founds."""
+        return (self.generations.get(key, 0) if proven else 0) + self.erased.get(key, 0)
 
     def person(self, root: UUID) -> Person:
         return self.people.get(root) or Person(members={root})

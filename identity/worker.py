@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 
 from contracts.base import encode
+from contracts.erasure import MARK, resolved_without_person, without_person
 from contracts.errors import Transient
 from contracts.inbound import InboundMessage
 from contracts.resolved import Context, CustomerLink, ResolvedMessage
@@ -16,19 +19,20 @@ from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
 from contracts.workspace import Account, Workspace
 from identity.context import Contexts
 from identity.decide import Plan
-from identity.evidence import Observation, observations
+from identity.evidence import HandleKey, Observation, observations
 from identity.facts import Facts, Holder, Person
 from identity.history import link_events, merge_events
 from identity.moves import resolve
 from identity.orders.source import OrderSource
 from identity.shared import Shown, own_handles
+from identity.tombstones import Tombstones
 from identity.traits import traits
 from runtime import metrics
 from runtime.failpoints import failpoint
 from runtime.kafka import Outgoing, Producer
 from runtime.postgres import Connection, Database
 from runtime.stage import Batch, Delivery, Done, Outcome, Stage
-from sinks.postgres import identity_merges, identity_store, suggestion_store
+from sinks.postgres import erasure_store, identity_merges, identity_store, suggestion_store
 from sinks.postgres.config_store import WorkspaceCache
 from sinks.postgres.identity_rows import CustomerRow, HolderRow
 
@@ -46,11 +50,14 @@ class Identity(Stage[InboundMessage]):
         producer: Producer,
         workspaces: WorkspaceCache,
         orders: Mapping[str, OrderSource] | None = None,
+        tombstones: Tombstones | None = None,
     ) -> None:
+        """`tombstones`: made with the erasure key; without one, workspaces that have erased somebody are refused."""
         self._database = database
         self._producer = producer
         self._workspaces = workspaces
         self._contexts = Contexts(database, orders or {})
+        self._tombstones = tombstones or Tombstones(b"")
         self._own_handles: dict[UUID, tuple[str, frozenset[Shown]]] = {}
 
     async def start(self) -> None:
@@ -68,9 +75,14 @@ class Identity(Stage[InboundMessage]):
         accounts = [self._account(delivery.message) for delivery in batch]
         seen = [self._observed(d.message, account) for d, account in zip(batch, accounts, strict=True)]
         async with self._database.transaction(batch.workspaces) as connection:
+            erased = await self._erased(connection, batch, seen)
             facts = await _facts(connection, seen)
+            facts.erased = erased.generations
             plans = []
             for delivery, account, shown in zip(batch, accounts, seen, strict=True):
+                if delivery.message.message_id in erased.messages:
+                    plans.append(Plan(without_person(delivery.message)))
+                    continue
                 plan = resolve(delivery.message, shown, facts, account.claimed if account else "attach")
                 facts.after(plan)
                 plans.append(plan)
@@ -90,6 +102,30 @@ class Identity(Stage[InboundMessage]):
             metrics.identity_resolutions.labels(plan.message.channel, _decision(plan)).inc()
         return [Done() for _ in plans]
 
+    async def _erased(
+        self, connection: Connection, batch: Batch[InboundMessage], seen: Sequence[Sequence[Observation]]
+    ) -> _Erased:
+        """A message that was erased, or was on its way when its customer was, is passed on without the person."""
+        keys = [
+            self._tombstones.of_message(delivery.message, shown)
+            for delivery, shown in zip(batch, seen, strict=True)
+        ]
+        found = await erasure_store.find(
+            connection, batch.workspaces, self._tombstones.fingerprint, chain.from_iterable(keys)
+        )
+        erased = _Erased()
+        if not found:
+            return erased
+        for delivery, shown, (own, *handles) in zip(batch, seen, keys, strict=True):
+            accepted = delivery.message.received_at
+            stones = [found[key] for key in handles if key in found]
+            if own in found or any(stone.until and accepted <= stone.until for stone in stones):
+                erased.messages.add(delivery.message.message_id)
+            for observation, key in zip(shown, handles, strict=True):
+                if key in found:
+                    erased.generations[observation.key] = found[key].generation
+        return erased
+
     def _account(self, message: InboundMessage) -> Account | None:
         return self._workspaces.account(message.workspace, message.channel, message.account)
 
@@ -107,6 +143,14 @@ class Identity(Stage[InboundMessage]):
         if known is None or known[0] != version:
             known = self._own_handles[workspace] = (version, own_handles(config) if config else frozenset())
         return known[1]
+
+
+@dataclass(slots=True)
+class _Erased:
+    """Messages of a batch of which nothing may come back, and by how much erasures raise the generation of handles."""
+
+    messages: set[UUID] = field(default_factory=set)
+    generations: dict[HandleKey, int] = field(default_factory=dict)
 
 
 async def _facts(connection: Connection, seen: Sequence[Sequence[Observation]]) -> Facts:
@@ -167,6 +211,10 @@ def _customer(plan: Plan) -> CustomerRow:
 
 def _outgoing(delivery: Delivery[InboundMessage], plan: Plan, known: Context) -> Outgoing:
     record, message = delivery.record, delivery.message
+    if MARK in plan.message.marks:
+        bare = resolved_without_person(message, record.position)
+        key = f"{message.workspace}|{message.message_id}".encode()
+        return Outgoing(RESOLVED.name, key, encode(bare), record.headers)
     resolved = ResolvedMessage(
         workspace=message.workspace,
         message_id=message.message_id,

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts.erasure import resolved_without_person, without_person
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from router import writing
@@ -104,7 +105,12 @@ async def _fresh(connection: Connection, items: Sequence[Item], writes: Writes, 
     customers = [
         (item.message.workspace, item.resolved.customer.id) for item in items if item.resolved.customer
     ]
-    await ticket_store.lock_customers(connection, customers)
+    erased = await ticket_store.lock_customers(connection, customers)
+    for item in items:
+        if (customer := item.resolved.customer) and (item.message.workspace, customer.id) in erased:
+            # On its way when the customer was erased.
+            item.resolved = resolved_without_person(item.message, item.resolved.position)
+            item.message = without_person(item.message)
     known = await ticket_store.stored(connection, [item.key for item in items])
     return [item for item in items if _is_new(item, known, writes, now)]
 

@@ -15,6 +15,7 @@ from router.facts import Plan, answered_key, is_answered, is_echo
 from router.replies import compose
 from router.ruleset import RuleSet
 from router.sending import Reason, Sends, add_outbox, add_sends
+from sinks.archive import REF
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import DecisionRow, DuplicateRow, MessageRow, TicketOwner, Writes
 from sinks.postgres.ticket_trail import add_change
@@ -35,6 +36,7 @@ def add_message(
     at = resolved.position
     ticket = plan.ticket.id if plan else rated.ticket if rated else None
     customer = resolved.customer.id if resolved.customer else rated.customer if rated else None
+    writes.archived |= {(message.workspace, message.message_id, digest) for digest in archived(message)}
     writes.messages.append(
         MessageRow(
             message.workspace,
@@ -57,6 +59,13 @@ def add_message(
             bytes(resolved.inbound).decode(),
         )
     )
+
+
+def archived(message: InboundMessage) -> set[str]:
+    """The hashes of everything that the message has in the archive."""
+    refs = [message.text_ref, message.quoted_text_ref, message.html_ref, message.raw and message.raw.ref]
+    refs += [file.ref for file in message.attachments]
+    return {ref.removeprefix(REF) for ref in refs if ref}
 
 
 def add_duplicate(writes: Writes, resolved: ResolvedMessage, now: datetime) -> None:

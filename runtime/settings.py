@@ -176,6 +176,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """IMAP: the longest time between two looks into a folder, whether IDLE lives or not."""
     audit_key: str = ""
     """Hex of the 32-byte Ed25519 seed that signs the audit seals; empty: made once and kept in `data`."""
+    erasure_key: str = ""
+    """Hex of 32 bytes, the same for `identity`, `desk` and commands: by hashes made with it erased customers do not come back.
+    Empty: made once and kept in `data`."""
     clock: datetime | None = None
     """ISO instant: freezes the clock of the process. For tests only."""
     failpoint: str = ""

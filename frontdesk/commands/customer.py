@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -13,13 +14,17 @@ import typer
 
 from desk.customers import Customers
 from desk.evidence import Withdrawal, withdraw
+from desk.export import Export
 from frontdesk import console
 from identity.audit import differences
+from identity.tombstones import Tombstones
 from runtime.clock import Clock
 from runtime.postgres import Database
+from sinks.archive import archive_of
 
 app = typer.Typer(
-    help="Customers: show, merge, unmerge, split, suggestions, reject, revoke, check.", no_args_is_help=True
+    help="Customers: show, merge, unmerge, split, suggestions, reject, export, erase, revoke, check.",
+    no_args_is_help=True,
 )
 
 T = TypeVar("T")
@@ -101,6 +106,47 @@ def reject(
 
 
 @app.command()
+def export(
+    named: Named,
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="folder for customer.json and files/; none: JSON alone"),
+    ] = None,
+    actor: Actor = None,
+) -> None:
+    """Everything that is stored about a customer and everybody merged into it, as JSON with the files. Stays in the history."""
+    by = _actor(actor)
+
+    async def run(customers: Customers, workspace: UUID) -> Export:
+        found = await customers.exporter.export(workspace, by, named)
+        if out is not None:
+            await customers.exporter.write_folder(found, out)
+        return found
+
+    found = _with(run)
+    if out is None:
+        print(found.encoded().decode())
+    else:
+        console.output.print(
+            f"{out}: customer.json and {len(found.files)} files", markup=False, highlight=False
+        )
+
+
+@app.command()
+def erase(
+    named: Named,
+    reason: Annotated[
+        str, typer.Option(help="why; it stays in the history and must not name the person")
+    ] = "",
+    actor: Actor = None,
+    json: Json = False,
+) -> None:
+    """Erases a customer with everybody merged into it: messages, files, subjects, handles. Cannot be taken back."""
+    by = _actor(actor)
+    _write(_with(lambda customers, workspace: customers.erasure.erase(workspace, by, named, reason)), json)
+
+
+@app.command()
 def revoke(
     evidence: Annotated[str, typer.Option(help="as `customer show` prints it, or CHANNEL/ACCOUNT")],
     reason: Reason = "",
@@ -140,7 +186,10 @@ def _with(use: Callable[[Customers, UUID], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with Database(settings.postgres, max_size=1) as database:
-            return await use(Customers(database, Clock(settings.clock)), console.workspace(settings))
+            customers = Customers(
+                database, Clock(settings.clock), Tombstones.load(settings), archive_of(settings)
+            )
+            return await use(customers, console.workspace(settings))
 
     return asyncio.run(run())
 

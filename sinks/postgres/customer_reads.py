@@ -23,6 +23,7 @@ class StoredCustomer(NamedTuple):
     name: str | None
     proven: bool
     created_at: datetime
+    erased: bool
 
 
 class HeldHandle(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +116,11 @@ async def tickets(
     """Their newest tickets, 50 at most, of the departments that the reader may see (None: all)."""
     parameters = {"members": list(members), "visible": None if visible is None else list(visible)}
     return _structs(TicketLine, await _rows(connection, "tickets", workspace, **parameters))
+
+
+async def ticket_ids(connection: Connection, workspace: UUID, members: Collection[UUID]) -> list[UUID]:
+    """All their tickets."""
+    return [row[0] for row in await _rows(connection, "ticket_ids", workspace, members=list(members))]
 
 
 async def ticket_count(connection: Connection, workspace: UUID, members: Collection[UUID]) -> int:

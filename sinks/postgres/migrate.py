@@ -5,6 +5,7 @@ All functions take the DSN of the schema's owner, in any form libpq takes (URL o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -24,7 +25,7 @@ _LOCK_TIMEOUT = "2s"
 
 # One migrator at a time. Unlike yoyo's lock row, a session lock does not survive the death of its holder.
 _MIGRATOR = 0x66726F6E74646573
-_MIGRATOR_TIMEOUT = "60s"
+_MIGRATOR_SECONDS = 60.0
 
 
 def create_database(owner_dsn: str) -> bool:
@@ -76,8 +77,7 @@ def _opened(owner_dsn: str) -> Iterator[tuple[PostgresqlPsycopgBackend, Migratio
     try:
         # Not `get_backend`: its URL cannot carry every DSN, and it would begin before the lock is held.
         with PostgresqlPsycopgBackend(_uri(owner_dsn), default_migration_table) as backend:
-            backend.execute(f"SET lock_timeout = '{_MIGRATOR_TIMEOUT}'")
-            backend.execute(f"SELECT pg_advisory_lock({_MIGRATOR})")
+            _claim(backend)
             backend.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
             backend.init_database()
             backend.break_lock()
@@ -85,6 +85,17 @@ def _opened(owner_dsn: str) -> Iterator[tuple[PostgresqlPsycopgBackend, Migratio
                 yield backend, read_migrations(str(folder))
     except psycopg.OperationalError as error:
         raise Transient(f"migrate: {type(error).__name__}") from error
+
+
+def _claim(backend: PostgresqlPsycopgBackend) -> None:
+    """Asks again and again: a session that waits for a lock keeps its snapshot, and an index that is built concurrently
+    waits for that. Raises `Transient`."""
+    deadline = time.monotonic() + _MIGRATOR_SECONDS
+    while not backend.execute(f"SELECT pg_try_advisory_lock({_MIGRATOR})").fetchone()[0]:
+        backend.rollback()
+        if time.monotonic() > deadline:
+            raise Transient("migrate: another migrator is at work")
+        time.sleep(0.1)
 
 
 def _uri(dsn: str) -> DatabaseURI:

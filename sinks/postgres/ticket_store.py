@@ -116,6 +116,8 @@ class Writes:
     tickets: dict[Key, StoredTicket] = field(default_factory=dict)
     """The last snapshot of each ticket of the batch."""
     refs: set[tuple[UUID, str, str, UUID]] = field(default_factory=set)
+    archived: set[tuple[UUID, UUID, str]] = field(default_factory=set)
+    """Messages and the bytes that they need of the archive."""
     participants: set[tuple[UUID, UUID, str, str]] = field(default_factory=set)
     decisions: list[DecisionRow] = field(default_factory=list)
     audit: list[AuditRow] = field(default_factory=list)
@@ -140,13 +142,12 @@ async def _rows(
     return await (await connection.execute(queries(_SQL)[query], arrays)).fetchall()
 
 
-async def lock_customers(connection: Connection, keys: Iterable[Key]) -> dict[Key, UUID]:
-    """Locks the customers and returns each one's root. Merged ones lead to the root, which is locked as well."""
+async def lock_customers(connection: Connection, keys: Iterable[Key]) -> set[Key]:
+    """Locks the customers, and the roots of merged ones. Returns those that are erased."""
     rows = await _rows(connection, "lock_customers", ("workspaces", "customers"), keys)
-    roots = {(workspace, customer): root for workspace, customer, root in rows}
-    merged = [(workspace, root) for (workspace, customer), root in roots.items() if root != customer]
+    merged = [(workspace, root) for workspace, customer, root, _ in rows if root != customer]
     await _rows(connection, "lock_customers", ("workspaces", "customers"), merged)
-    return roots
+    return {(workspace, customer) for workspace, customer, _, erased in rows if erased}
 
 
 async def stored(connection: Connection, keys: Iterable[Key]) -> dict[Key, StoredAt]:

@@ -66,6 +66,7 @@ _TICKETS = (
     *("resolved", "resolution_minutes", "resolution_wall_minutes", "transfers"),
 )
 _REFS = ("workspaces", "kinds", "values", "tickets")
+_ARCHIVED = ("workspaces", "messages", "digests")
 _PARTICIPANTS = ("workspaces", "tickets", "kinds", "values")
 _DECISIONS = ("workspaces", "messages", "tickets", "rule_sets", "decided", "records")
 _AUDIT = ("workspaces", "tickets", "versions", "at", "actors", "actions", "details", "hashes")
@@ -88,6 +89,7 @@ async def write(connection: Connection, writes: Writes) -> None:
     """All of it, in the caller's transaction. The order of tables is the same in every writer."""
     async with connection.pipeline():
         await _insert(connection, "insert_messages", _MESSAGES, sorted(writes.messages, key=_key(2)))
+        await _insert(connection, "insert_archive_refs", _ARCHIVED, sorted(writes.archived))
         await _insert(connection, "insert_duplicates", _DUPLICATES, sorted(writes.duplicates, key=_key(3)))
         tickets = [_ticket_row(writes.tickets[key]) for key in sorted(writes.tickets)]
         await _insert(connection, "upsert_tickets", _TICKETS, tickets)

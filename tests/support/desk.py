@@ -115,7 +115,7 @@ def ticket(department: str, *, due: timedelta | None = timedelta(hours=3), **cha
 @asynccontextmanager
 async def running_desk(database: Dsns) -> AsyncIterator[Desk]:
     """Serves the workspace `shop` until the block ends."""
-    settings = Settings(postgres=database.app, workspace="shop", desk_port=0)
+    settings = Settings(postgres=database.app, workspace="shop", desk_port=0, erasure_key="07" * 32)
     service = DeskService(settings)
     running = asyncio.create_task(service.run())
     async with Database(database.system) as system:

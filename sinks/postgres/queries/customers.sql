@@ -8,7 +8,8 @@ LIMIT 1
 
 -- name: customer
 -- One customer, and the root that it leads to.
-SELECT c.customer_id, coalesce(c.merged_into, c.customer_id), c.display_name, c.proven, c.created_at
+SELECT c.customer_id, coalesce(c.merged_into, c.customer_id), c.display_name, c.proven, c.created_at,
+       c.erased_at IS NOT NULL
 FROM customers c
 WHERE c.workspace = %(workspace)s AND c.customer_id = %(customer)s
 
@@ -30,6 +31,12 @@ FROM tickets t
 WHERE t.workspace = %(workspace)s AND t.customer_id = ANY(%(members)s::uuid[])
   AND (%(visible)s::text[] IS NULL OR t.department = ANY(%(visible)s::text[]))
 ORDER BY t.created_at DESC, t.number DESC LIMIT 50
+
+-- name: ticket_ids
+-- All tickets of customers, whoever may see them.
+SELECT t.ticket_id FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.customer_id = ANY(%(members)s::uuid[])
+ORDER BY t.ticket_id
 
 -- name: ticket_count
 -- How many tickets customers have, whoever may see them.

@@ -1,6 +1,6 @@
 -- name: lock_customers
 -- First in the lock order. Who holds the lock decides about this customer's conversations alone.
-SELECT c.workspace, c.customer_id, coalesce(c.merged_into, c.customer_id)
+SELECT c.workspace, c.customer_id, coalesce(c.merged_into, c.customer_id), c.erased_at IS NOT NULL
 FROM customers c
 JOIN unnest(%(workspaces)s::uuid[], %(customers)s::uuid[]) AS wanted(workspace, customer_id)
   ON c.workspace = wanted.workspace AND c.customer_id = wanted.customer_id
@@ -187,3 +187,9 @@ WHERE r.workspace = moved.workspace AND r.department = moved.department AND r.ca
 UPDATE agents a SET last_assigned_at = stamped.at
 FROM unnest(%(workspaces)s::uuid[], %(agents)s::text[], %(at)s::timestamptz[]) AS stamped(workspace, agent, at)
 WHERE a.workspace = stamped.workspace AND a.agent = stamped.agent
+
+-- name: insert_archive_refs
+-- Which archived bytes a message needs: they go when no message does any more.
+INSERT INTO archive_refs (workspace, message_id, sha256)
+SELECT * FROM unnest(%(workspaces)s::uuid[], %(messages)s::uuid[], %(digests)s::text[])
+ON CONFLICT DO NOTHING
