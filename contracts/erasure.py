@@ -17,7 +17,7 @@ PERSONAL_OF_TICKETS = frozenset(("subject", "context"))
 TEXTS_OF_TICKETS = frozenset(
     (
         *("trust", "channel", "account", "store", "department", "priority", "status", "step", "category"),
-        *("category_id", "sla", "agent", "queue", "tags"),
+        *("category_id", "sla", "agent", "queue", "tags", "language"),
     )
 )
 """Every other field that can hold a text. A new one has to be decided about."""
