@@ -20,6 +20,9 @@ _Span = tuple[datetime, datetime]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+# Further than any interval of one day reaches.
+_REACH = timedelta(days=2)
+
 # A calendar that has not opened for so many days has closed for good.
 _HORIZON_DAYS = 3 * 366
 
@@ -72,6 +75,10 @@ class WorkingHours:
                 closes, shut = min(closes, end), 0
                 if held is not None and closes >= held.start:
                     held = Segment(start=min(opens, held.start), end=max(closes, held.end))
+                    if (cut := held.start + _REACH) < held.end:
+                        # Nothing that is older reaches so far: who never closes would be held back for ever.
+                        yield Segment(start=cut, end=held.end)
+                        held = Segment(start=held.start, end=cut)
                     continue
                 if held is not None:
                     yield held

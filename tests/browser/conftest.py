@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from contracts.calendars import WEEKDAYS
 from contracts.workspace import Calendar, Workspace
 from runtime.postgres import Database
 from sinks.config_files import version
@@ -21,7 +22,6 @@ from tests.browser.line import Line, line_to
 from tests.browser.shop import ORIGIN
 from tests.support.chain import Chain, wait_for
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ZONE = "Europe/Warsaw"
 
 
@@ -37,11 +37,11 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 
 def _opened(demo: Workspace) -> Workspace:
     """Open around the clock, but for Returns, which opens at eight in three days, whenever the tests run."""
-    always = dict.fromkeys(DAYS, (("00:00", "24:00"),))
+    always = dict.fromkeys(WEEKDAYS, (("00:00", "24:00"),))
     opens = datetime.now(ZoneInfo(ZONE)) + timedelta(days=3)
     calendars = (
         Calendar(id="std", zone=ZONE, hours=always),
-        Calendar(id="soon", zone=ZONE, hours={DAYS[opens.weekday()]: (("08:00", "17:00"),)}),
+        Calendar(id="soon", zone=ZONE, hours={WEEKDAYS[opens.weekday()]: (("08:00", "17:00"),)}),
     )
     return msgspec.structs.replace(
         demo,

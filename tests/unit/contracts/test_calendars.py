@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.calendars import NeverOpen, WorkingHours
+from contracts.calendars import WEEKDAYS, NeverOpen, WorkingHours
 from contracts.workspace import Calendar
 from router.deadlines import before, due
 
@@ -74,3 +74,17 @@ def test_a_break_is_taken_out_of_the_hours_of_its_date_alone() -> None:
     )
     assert due(at("2026-11-23T11:00:00+00:00"), 3600, calendar).due_at == at("2026-11-23T14:00:00+00:00")
     assert due(at("2026-11-30T11:00:00+00:00"), 3600, calendar).due_at == at("2026-11-30T12:00:00+00:00")
+
+
+@pytest.mark.parametrize("spans", [(("00:00", "24:00"),), (("05:00", "21:00"), ("20:00", "06:00"))])
+def test_who_never_closes_has_a_yesterday(spans: tuple[tuple[str, str], ...]) -> None:
+    """Also where the shifts of all days overlap: then they are one stretch, which has no beginning."""
+    calendar = WorkingHours(Calendar(id="always", zone="Europe/Warsaw", hours=dict.fromkeys(WEEKDAYS, spans)))
+    end = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    total = timedelta()
+    for segment in calendar.segments_before(end):
+        assert segment.end == end - total
+        total += segment.end - segment.start
+        if total > timedelta(days=10):
+            break
+    assert total > timedelta(days=10)
