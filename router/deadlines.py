@@ -10,6 +10,7 @@ from contracts.inbound import InboundMessage
 from contracts.ticket import Deadline, Segment
 
 _PLAUSIBLE = timedelta(hours=24)
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def due(
@@ -45,7 +46,7 @@ def elapsed(
 ) -> tuple[Segment, ...]:
     """The working time from start to end without the pauses; none when end lies before start."""
     found, end = list[Segment](), end.astimezone(UTC)
-    for segment in _worked(start, hours, pauses):
+    for segment in _worked(start, hours, pauses, end):
         if segment.start >= end:
             break
         found.append(Segment(start=segment.start, end=min(segment.end, end)))
@@ -78,9 +79,13 @@ def starts_at(message: InboundMessage) -> datetime:
     return message.server_at if timedelta() <= age <= _PLAUSIBLE else message.received_at
 
 
-def _worked(start: datetime, hours: WorkingHours, pauses: Sequence[Segment]) -> Iterator[Segment]:
-    """Working time without the pauses."""
+def _worked(
+    start: datetime, hours: WorkingHours, pauses: Sequence[Segment], end: datetime = _FOREVER
+) -> Iterator[Segment]:
+    """Working time without the pauses. `end`: what begins later is not asked for; a pause may last for ever."""
     for segment in hours.segments(start):
+        if segment.start >= end:
+            return
         at = segment.start
         for pause in pauses:
             if pause.end <= at or pause.start >= segment.end:

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from contracts.ticket import TicketEvent
-from contracts.workspace import Agent, Department, Workspace
 from sinks.audit import GENESIS, entry_hash
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import Writes
@@ -78,37 +77,6 @@ async def test_a_reply_of_the_customer_does_not_let_the_agent_pull_another(desk:
                 Writes(tickets={(first.workspace, first.id): StoredTicket(replied, 3, False, GENESIS)}),
             )
         assert (await ann.post("/tickets/next")).json()["held"] == [first.number]
-
-
-async def test_concurrent_pulls_never_share_a_ticket_nor_pass_the_limit(desk: Desk) -> None:
-    people = tuple(Agent(id=f"a{number:02}", name=f"Agent {number}") for number in range(20))
-    crowd = Workspace(
-        slug="shop",
-        name="Shop",
-        agents=people,
-        pull_limit=10,
-        departments=(
-            Department(
-                id="support", name="S", calendar="std", sla="std", members=tuple(a.id for a in people)
-            ),
-        ),
-    )
-    await desk.configure(crowd, "v2")
-    waiting = [ticket("support", due=timedelta(minutes=minute)) for minute in range(200)]
-    await desk.add(*waiting)
-    clients = [await desk.client(agent.id) for agent in people]
-    try:
-        answers = await asyncio.gather(*(client.post("/tickets/next") for client in clients * 10))
-        assert {answer.status_code for answer in answers} == {200}
-        assert {answer.json()["ticket"]["number"] for answer in answers} == {each.number for each in waiting}
-        await desk.add(ticket("support"))
-        more = await asyncio.gather(*(client.post("/tickets/next") for client in clients))
-        assert {answer.status_code for answer in more} == {409}
-    finally:
-        for client in clients:
-            await client.aclose()
-    held = await desk.rows("SELECT count(*) FROM tickets WHERE agent IS NOT NULL GROUP BY agent")
-    assert held == [(10,)] * 20
 
 
 async def test_every_change_leaves_a_version_an_audit_row_and_an_event(desk: Desk) -> None:

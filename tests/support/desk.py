@@ -18,6 +18,8 @@ from contracts.ticket import Deadline, Ticket
 from contracts.workspace import Agent, Category, Department, Workspace
 from desk.auth import create_key
 from desk.service import DeskService
+from router.sweep import Sweep
+from runtime.clock import Clock
 from runtime.postgres import Database
 from runtime.settings import Settings
 from sinks.audit import GENESIS, entry_hash
@@ -28,6 +30,7 @@ from sinks.postgres.ticket_writes import write
 from tests.support.system import Dsns
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 SHOP = Workspace(
     slug="shop",
     name="Shop",
@@ -62,7 +65,16 @@ class Desk:
         )
 
     async def configure(self, config: Workspace, version: str = "v1") -> None:
-        await ConfigStore(self.database).apply(config, version, by="test", effective_from=NOON)
+        await ConfigStore(self.database).apply(config, version, by="test", effective_from=LONG_AGO)
+
+    async def sweep(self, now: datetime = NOON) -> None:
+        """What the timers do each few seconds, at this moment."""
+        await Sweep(self.database, Clock(now), [workspace_id(SHOP.slug)]).tick()
+
+    async def holders(self, *tickets: Ticket) -> list[str | None]:
+        """Who has each of these tickets."""
+        rows = dict(await self.rows("SELECT number, agent FROM tickets"))
+        return [rows[each.number] for each in tickets]
 
     async def rows(self, query: Any, parameters: Any = None) -> list[Any]:
         return await self.database.fetch([], query, parameters)
@@ -113,14 +125,18 @@ def ticket(department: str, *, due: timedelta | None = timedelta(hours=3), **cha
 
 
 @asynccontextmanager
-async def running_desk(database: Dsns) -> AsyncIterator[Desk]:
-    """Serves the workspace `shop` until the block ends."""
-    settings = Settings(postgres=database.app, workspace="shop", desk_port=0, erasure_key="07" * 32)
+async def running_desk(
+    database: Dsns, config: Workspace = SHOP, clock: datetime | None = None
+) -> AsyncIterator[Desk]:
+    """Serves the workspace `shop` until the block ends; `clock` stops its time."""
+    settings = Settings(
+        postgres=database.app, workspace="shop", desk_port=0, erasure_key="07" * 32, clock=clock
+    )
     service = DeskService(settings)
     running = asyncio.create_task(service.run())
     async with Database(database.system) as system:
         desk = Desk(system, f"http://127.0.0.1:{await service.port()}")
-        await desk.configure(SHOP)
+        await desk.configure(config)
         yield desk
         await service.stop()
         await running

@@ -24,7 +24,7 @@ CROSS JOIN LATERAL (
         WHERE t.workspace = wanted.workspace AND t.department = wanted.department
           AND t.agent IS NULL AND t.status IN ('new', 'open')
         LIMIT %(enough)s
-    ) AS some
+    ) AS counted
 ) AS waiting
 
 -- name: last_agents

@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from contracts.calendars import NeverOpen, WorkingHours
+from contracts.calendars import WEEKDAYS, NeverOpen, WorkingHours
 from contracts.inbound import InboundMessage
+from contracts.ticket import Segment
 from contracts.workspace import Calendar
-from router.deadlines import due, starts_at
+from router.deadlines import due, elapsed, starts_at
 
 MEDIUM = 3 * 3600
 
@@ -111,3 +112,12 @@ def test_the_clock_starts_at_the_provider_s_time_while_it_is_plausible(
         sent_at=received - timedelta(days=400),
     )
     assert starts_at(message) == (received - before_us if trusted else received)
+
+
+def test_a_pause_that_never_ends_is_not_followed_for_ever() -> None:
+    start, end = datetime(2026, 11, 23, 12, tzinfo=UTC), datetime(2026, 11, 23, 14, tzinfo=UTC)
+    paused = Segment(start=start + timedelta(hours=1), end=datetime.max.replace(tzinfo=UTC))
+    week = dict.fromkeys(WEEKDAYS, (("00:00", "24:00"),))
+    always = WorkingHours(Calendar(id="always", zone="UTC", hours=week))
+    worked = elapsed(start, end, always, [paused])
+    assert worked == (Segment(start=start, end=start + timedelta(hours=1)),)
