@@ -91,6 +91,15 @@ def _relay(settings: Settings) -> Sequence[Service]:
     return [Relay(settings.postgres_system, Producer(settings.kafka), clock), webhooks]
 
 
+def _senders(settings: Settings) -> Sequence[Service]:
+    from sinks.senders.worker import Dispatcher, Outgoing
+
+    parts = Parts(settings)
+    dispatcher = Dispatcher(settings, Database(settings.postgres), parts.clock)
+    stage = Outgoing(parts.database)
+    return [host(stage, settings, parts.producer, parts.incidents, parts.clock), dispatcher]
+
+
 def _timers(settings: Settings) -> Sequence[Service]:
     from frontdesk.timers import services
 
@@ -131,6 +140,7 @@ PROCESSES = {
             lambda s: bool(s.bots or s.hooks),
         ),
         Process("relay", "publishes the outbox, calls webhooks", _relay),
+        Process("senders", "hands over mail that leaves", _senders, lambda s: bool(s.smarthosts)),
         Process("timers", "verifier, audit sealer, dead-letter feeder, gauges, shifts and leases", _timers),
         Process("desk", "HTTP API for agents and dashboards", _desk),
     )

@@ -19,6 +19,7 @@ NAMES = frozenset(
         "smtp.after_produce",
         "telegram.after_produce",
         "media.after_archive",
+        "senders.after_send",
         "host.before_ack",
     }
 )

@@ -163,6 +163,16 @@ unassigned_oldest_age = Gauge(
     "frontdesk_unassigned_oldest_age_seconds", "How long the oldest unassigned ticket waits.", ["department"]
 )
 
+# Mail that leaves -------------------------------------------------------------------------------------------------
+deliveries = Counter(
+    "frontdesk_deliveries",
+    "What became of messages that leave: sent, failed for good; postponed: tried again later.",
+    ["channel", "outcome"],
+)
+delivery_duration = Histogram(
+    "frontdesk_delivery_duration_seconds", "How long one attempt takes.", ["channel"], buckets=LATENCY
+)
+
 # Outbox, database, process ----------------------------------------------------------------------------------------
 outbox_pending = Gauge("frontdesk_outbox_pending", "Rows that wait for the relay.")
 outbox_oldest_age = Gauge("frontdesk_outbox_oldest_age_seconds", "Age of the oldest one.")

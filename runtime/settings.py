@@ -80,6 +80,22 @@ class WebhookSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     secret: str
 
 
+class Smarthost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The mail server that takes a workspace's mail and sends it on."""
+
+    workspace: str
+    host: str
+    port: int = 587
+    tls: Literal["tls", "starttls", "none"] = "starttls"
+    ca_file: str | None = None
+    """PEM of the authorities that the server's certificate may be from; none: the system's."""
+    user: str = ""
+    """Empty: the server asks for none."""
+    password: str = ""
+    password_file: str | None = None
+    """Read again at each login."""
+
+
 class Shop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One Shopify shop, for a store whose configuration says `orders: shopify`. `url`: `https://NAME.myshopify.com`; `token`:
     an Admin API access token; `version`: of that API."""
@@ -168,6 +184,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JSON list: the secrets that sign the calls rules make. A webhook without one is not called."""
     webhook_origins: tuple[str, ...] = ()
     """JSON list of origins (`https://crm.internal:8443`) that webhooks may have besides public addresses by HTTPS."""
+    smarthosts: tuple[Smarthost, ...] = ()
+    """JSON list."""
     shops: tuple[Shop, ...] = ()
     """JSON list."""
     orders_timeout_ms: int = 1500
@@ -190,6 +208,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(slug.strip() for slug in self.workspace.split(",") if slug.strip())
 
     @property
+    def gateway_url(self) -> str:
+        """The gateway as the world outside calls it, without a path."""
+        return self.public_url or f"http://{self.listen}:{self.gateway_port}"
+
+    @property
     def archive(self) -> Path:
         return self.data / "archive"
 
@@ -208,6 +231,7 @@ _JSON_FIELDS = (
     "webhook_origins",
     "bucket",
     "shops",
+    "smarthosts",
 )
 
 

@@ -25,6 +25,7 @@ SHOWN = {
     "reply_secrets",
     "webhooks",
     "shops",
+    "smarthosts",
 }
 
 
