@@ -70,7 +70,7 @@ INBOUND = Topic(
     InboundMessage,
     key="workspace, channel, counterpart handle",
     retention_days=14,
-    written_by="gateway, pollers",
+    written_by="gateway, pollers; relay, for proofs",
     read_by="identity, media",
 )
 OVERFLOW = Topic(

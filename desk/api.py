@@ -27,6 +27,8 @@ from desk.middleware import Authentication, CallMetrics, DeskRequest
 from desk.order_routes import ROUTES as ORDER_ROUTES
 from desk.orders import Orders
 from desk.presence import People
+from desk.proof_routes import ROUTES as PROOF_ROUTES
+from desk.proofs import Proofs
 from desk.pull import Pull
 from desk.tickets import DepartmentCounts, Queue, TicketDetail, Tickets
 from desk.versions import IdempotencyKey, IfMatch, TicketSummary, etag, expected, summary
@@ -136,6 +138,7 @@ def create_app(
     answers: Answers,
     customers: Customers,
     orders: Orders,
+    proofs: Proofs,
     authenticator: Authenticator,
 ) -> Litestar:
     """The ASGI application."""
@@ -152,6 +155,7 @@ def create_app(
             *AGENT_ROUTES,
             *CUSTOMER_ROUTES,
             *ORDER_ROUTES,
+            *PROOF_ROUTES,
         ],
         dependencies={
             "tickets": Provide(lambda: tickets, sync_to_thread=False),
@@ -160,6 +164,7 @@ def create_app(
             "people": Provide(lambda: people, sync_to_thread=False),
             "answers": Provide(lambda: answers, sync_to_thread=False),
             "customers": Provide(lambda: customers, sync_to_thread=False),
+            "proofs": Provide(lambda: proofs, sync_to_thread=False),
             "order_book": Provide(lambda: orders, sync_to_thread=False),
         },
         middleware=[CallMetrics(), DefineMiddleware(Authentication, exclude=["^/openapi.json/?$"])],

@@ -10,6 +10,7 @@ from desk.changes import Changes
 from desk.customers import Customers
 from desk.orders import Orders
 from desk.presence import People
+from desk.proofs import Proofs
 from desk.pull import Pull
 from desk.tickets import Tickets
 from desk.work import Work
@@ -47,6 +48,7 @@ class DeskService:
             Answers(self._database, clock),
             Customers(self._database, clock, Tombstones.load(settings), archive_of(settings)),
             Orders(self._database, clock),
+            Proofs(self._database, clock, settings.gateway_url),
             authenticator,
         )
         self._server = HttpServer(app, settings.listen, settings.desk_port)

@@ -23,6 +23,7 @@ from frontdesk.commands import (
     ingestion,
     keys,
     orders,
+    proofs,
     routing,
     system,
     tickets,
@@ -44,6 +45,7 @@ for module in (system, ingestion, routing, deadline, assignment, tickets, canoni
     module.register(app)
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")
+proofs.register(customer.app)
 app.add_typer(customer.app, name="customer")
 app.add_typer(orders.app, name="orders")
 app.add_typer(audit.app, name="audit")

@@ -26,7 +26,8 @@ FOUNDING: frozenset[Kind] = frozenset({"message", "edit", "call", "chat_session"
 """Events by which somebody becomes a customer. The others (bounces, statuses, reactions, ratings …) are about customers
 who are there, or about nobody."""
 
-_SEEN_AGAIN = timedelta(days=1)
+SEEN_AGAIN = timedelta(days=1)
+"""A proof of what is proven already is worth an entry so often."""
 _CONTACTS = ("email", "phone")
 
 
@@ -72,7 +73,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """A proven handle of the message with who holds it."""
 
     shown: Observation
@@ -84,9 +85,9 @@ def resolve(
 ) -> Plan:
     """The plan for one message. `seen` is in order of priority (`evidence.observations`)."""
     shown = [o for o in seen if not facts.is_shared(o.key, message.message_id)]
-    contested = [o for o in shown if o.proven and facts.is_contested(o.key, message.message_id)]
+    doubtful = [o for o in shown if o.proven and facts.is_contested(o.key, message.message_id)]
     # A proof of what is in dispute says no more than a claim.
-    shown = [replace(o, proof="claimed") if o in contested else o for o in shown]
+    shown = [replace(o, proof="claimed") if o in doubtful else o for o in shown]
     proven = [o for o in shown if o.proven]
     claims = [o for o in shown if not o.proven]
     # A failed authentication is no claim of the holder: it stays on a person of its own whatever the policy.
@@ -96,7 +97,7 @@ def resolve(
         return _attached(message, shown if attaches else proven, facts) or Plan(message)
     if proven:
         typed = [o for o in seen if not o.proven]
-        return _contested(_proven(message, proven, typed, facts), contested, facts)
+        return contested(_proven(message, proven, typed, facts), doubtful, facts)
     if claims and attaches:
         return _attached(message, claims, facts) or _founded(message, claims, (), facts, "claimed")
     return _apart(message, claims if authentic else (), facts)
@@ -105,7 +106,7 @@ def resolve(
 def _proven(
     message: InboundMessage, proven: Sequence[Observation], claims: Sequence[Observation], facts: Facts
 ) -> Plan:
-    held = [_Held(o, h) for o in proven if (h := facts.holder(o.key, message.message_id))]
+    held = [Held(o, h) for o in proven if (h := facts.holder(o.key, message.message_id))]
     lost = [one for one in held if _changed_hands(one, proven, held, message)]
     refused = [one for one in held if one not in lost and _is_vetoed(one, proven, facts)]
     kept = [one for one in held if one not in lost and one not in refused]
@@ -121,12 +122,12 @@ def _proven(
         # Who only claimed what is now proven is never joined, but shown to people (example 17).
         claimants = [h.customer for o in founding if (h := facts.claimant(o.key, message.message_id))]
         plan = replace(plan, suggestions=_others(plan, claimants, "claimed_before"))
-    plan = _disputed(plan, lost, facts, "changed_hands", both=True)
-    return _disputed(plan, refused, facts, "different_logins", both=True)
+    plan = disputed(plan, lost, facts, "changed_hands", both=True)
+    return disputed(plan, refused, facts, "different_logins", both=True)
 
 
 def _changed_hands(
-    one: _Held, proven: Sequence[Observation], held: Sequence[_Held], message: InboundMessage
+    one: Held, proven: Sequence[Observation], held: Sequence[Held], message: InboundMessage
 ) -> bool:
     """Whether a handle that was silent for long now comes with another that its holder has not (I16)."""
     if not one.holder.is_stale(one.shown.key[1], message.received_at):
@@ -135,7 +136,7 @@ def _changed_hands(
     return any(o.key not in own for o in proven)
 
 
-def _is_vetoed(one: _Held, proven: Sequence[Observation], facts: Facts) -> bool:
+def _is_vetoed(one: Held, proven: Sequence[Observation], facts: Facts) -> bool:
     """Whether the holder has another login than the message (I3)."""
     shown = {o.key for o in proven if o.key[1] == "external_id"}
     known = facts.person(one.holder.customer).logins
@@ -145,8 +146,8 @@ def _is_vetoed(one: _Held, proven: Sequence[Observation], facts: Facts) -> bool:
 def _joined(
     message: InboundMessage,
     proven: Sequence[Observation],
-    held: Sequence[_Held],
-    kept: Sequence[_Held],
+    held: Sequence[Held],
+    kept: Sequence[Held],
     facts: Facts,
 ) -> Plan:
     """The message goes to the holder of its best handle, who gets those that nobody holds."""
@@ -160,7 +161,7 @@ def _joined(
     links += [
         Link(one.shown, one.holder.own, "seen", one.holder.customer)
         for one in kept
-        if one.shown.proof != "channel" and message.received_at - one.holder.seen >= _SEEN_AGAIN
+        if one.shown.proof != "channel" and message.received_at - one.holder.seen >= SEEN_AGAIN
     ]
     trust = _strongest([*(one.shown for one in kept), *free])
     plan = Plan(message, home.customer, trust=trust, matched_by=kept[0].shown.key[1], links=tuple(links))
@@ -168,7 +169,7 @@ def _joined(
     merge = _merge(message, home.customer, others, proven, facts)
     if merge is not None:
         return replace(plan, customer=merge.target, merge=merge)
-    return _disputed(plan, others, facts, "verified_together")
+    return disputed(plan, others, facts, "verified_together")
 
 
 def _one_login(proven: Sequence[Observation], person: Person) -> list[Observation]:
@@ -182,7 +183,7 @@ def _one_login(proven: Sequence[Observation], person: Person) -> list[Observatio
 def _merge(
     message: InboundMessage,
     home: UUID,
-    others: Sequence[_Held],
+    others: Sequence[Held],
     proven: Sequence[Observation],
     facts: Facts,
 ) -> Merge | None:
@@ -195,11 +196,9 @@ def _merge(
     accounts = {o.key for o in proven if o.key[1] not in _CONTACTS}
     one, second = facts.person(home), facts.person(other)
     sure = any(o.proof in SURE for o in proven)
-    if by is None or not sure or facts.are_separate(one, second) or len(one.logins | second.logins) > 1:
+    if by is None or not sure or len(one.logins | second.logins) > 1:
         return None
-    if not one.has_room(second.proven.keys()) or not (
-        one.may_merge(message.received_at) and second.may_merge(message.received_at)
-    ):
+    if not facts.may_be_one(one, second, message.received_at):
         return None
     if second.is_bare(accounts):
         return Merge(other, home, by)
@@ -207,20 +206,20 @@ def _merge(
     return Merge(home, other, by) if one.is_bare(accounts | second.proven.keys()) else None
 
 
-def _disputed(plan: Plan, lost: Sequence[_Held], facts: Facts, reason: str, both: bool = False) -> Plan:
+def disputed(plan: Plan, lost: Sequence[Held], facts: Facts, reason: str, both: bool = False) -> Plan:
     """What this customer proved and somebody else holds, shown to people; `both`: the holder is no longer sure of it."""
     owns = {one.shown.key: one.holder.own for one in lost}
-    plan = _contested(plan, [one.shown for one in lost], facts, owns)
+    plan = contested(plan, [one.shown for one in lost], facts, owns)
     if both and plan.customer is not None:
-        contested = (
+        given_up = (
             Link(one.shown, one.holder.own, "contested", one.holder.customer, plan.customer) for one in lost
         )
-        plan = replace(plan, links=(*plan.links, *contested))
+        plan = replace(plan, links=(*plan.links, *given_up))
     suggested = _others(plan, [one.holder.customer for one in lost], reason)
     return replace(plan, suggestions=(*plan.suggestions, *suggested))
 
 
-def _contested(
+def contested(
     plan: Plan, shown: Sequence[Observation], facts: Facts, owns: Mapping[HandleKey, UUID] | None = None
 ) -> Plan:
     """That this customer too proved handles which others (`owns`) have proven, unless it is known."""

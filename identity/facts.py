@@ -94,6 +94,8 @@ class Facts:
     people: dict[UUID, Person] = field(default_factory=dict)
     """By root. Those that are not here have proven nothing else that matters."""
     separations: set[frozenset[UUID]] = field(default_factory=set)
+    roots: dict[UUID, UUID] = field(default_factory=dict)
+    """Of the customers that proofs are about: what each is merged into, or itself."""
 
     def holder(self, key: HandleKey, message: UUID) -> Holder | None:
         """Who holds it: alone, or with others who were found to be the same person."""
@@ -129,6 +131,11 @@ class Facts:
     def are_separate(self, one: Person, other: Person) -> bool:
         """Whether people have parted them before."""
         return any(frozenset((a, b)) in self.separations for a in one.members for b in other.members)
+
+    def may_be_one(self, one: Person, other: Person, at: datetime) -> bool:
+        """Whether nothing but evidence is missing: nobody has parted the two, and neither grows out of proportion (I6)."""
+        parted = self.are_separate(one, other) or not one.has_room(other.proven.keys())
+        return not parted and one.may_merge(at) and other.may_merge(at)
 
     def after(self, plan: Plan) -> Facts:
         """The facts that the next message of the batch is decided on. Equal to reading them again."""
@@ -188,6 +195,7 @@ class Facts:
         other.members |= one.members
         self.people[target] = other
         self.people.pop(source, None)
+        self.roots |= {named: target for named, root in self.roots.items() if root == source}
         for key in self.verified.keys() | self.claimed.keys() | self.disputed.keys():
             for side in (self.verified, self.claimed):
                 if (held := side.get(key)) and held.customer == source:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from contracts import ids
+from contracts.proofs import said_by
 from identity.decide import Plan
 from identity.evidence import Observation
 from sinks.postgres.identity_rows import EventRow, MergeRow
@@ -21,12 +22,14 @@ def merge_events(plan: Plan) -> Iterator[MergeRow]:
     """The merge that the plan makes, if any."""
     if plan.merge is not None:
         event = _event(plan, "merged", plan.merge.source, plan.merge.by, plan.merge.target)
-        yield MergeRow(event._replace(actor="identity", reason="verified_on_both_sides"), automatic=True)
+        actor = event.actor or "identity"
+        yield MergeRow(event._replace(actor=actor, reason="verified_on_both_sides"), automatic=True)
 
 
 def _event(plan: Plan, action: str, customer: UUID, shown: Observation, other: UUID | None) -> EventRow:
     message = plan.message
     workspace, kind, value = shown.key
+    actor, reason = said_by(message)
     return EventRow(
         workspace,
         ids.identity_event_id(message.message_id, action, kind, value),
@@ -40,4 +43,6 @@ def _event(plan: Plan, action: str, customer: UUID, shown: Observation, other: U
         other,
         f"{message.channel}/{message.account}",
         shown.evidence,
+        actor,
+        reason,
     )

@@ -1,5 +1,5 @@
-"""The entry of identity: the plan for one message of any kind, also for the news that a person has another number or user id
-now.
+"""The entry of identity: the plan for one message of any kind, also for a proof without a message, and for the news that a
+person has another number or user id now.
 
 Their network says so (WhatsApp's `user_changed_number` and `user_changed_user_id`), so the new one is the person's; and the old
 one, which is given to somebody else one day, proves nothing about them any more.
@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from contracts.inbound import InboundMessage
+from contracts.proofs import is_proof, subject
 from contracts.resolved import Suggestion
-from identity import decide
+from identity import decide, proofs
 from identity.decide import ClaimPolicy, Link, Plan
 from identity.evidence import Observation, moved_to
 from identity.facts import Facts, Holder
@@ -22,6 +25,12 @@ def resolve(
     message: InboundMessage, seen: Sequence[Observation], facts: Facts, policy: ClaimPolicy = "attach"
 ) -> Plan:
     """The plan for one message. `seen` is in order of priority (`evidence.observations`)."""
+    if (named := subject(message)) is not None:
+        return proofs.confirmed(message, named, next((o for o in seen if o.proven), None), facts)
+    if is_proof(message):
+        # A record of the shop's own founds a customer, as a message does.
+        plan = decide.resolve(msgspec.structs.replace(message, kind="message"), seen, facts, policy)
+        return replace(plan, message=message)
     to = moved_to(message)
     moved = _moved(message, seen, facts, to[0]) if to else None
     return moved or decide.resolve(message, seen, facts, policy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import ClassVar
@@ -14,6 +14,7 @@ from contracts.base import encode
 from contracts.erasure import MARK, resolved_without_person, without_person
 from contracts.errors import Transient
 from contracts.inbound import InboundMessage
+from contracts.proofs import subject
 from contracts.resolved import Context, CustomerLink, ResolvedMessage
 from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
 from contracts.workspace import Account, Workspace
@@ -34,6 +35,7 @@ from runtime.postgres import Connection, Database
 from runtime.stage import Batch, Delivery, Done, Outcome, Stage
 from sinks.postgres import erasure_store, identity_merges, identity_store, suggestion_store
 from sinks.postgres.config_store import WorkspaceCache
+from sinks.postgres.identity_merges import Key
 from sinks.postgres.identity_rows import CustomerRow, HolderRow
 
 
@@ -76,7 +78,7 @@ class Identity(Stage[InboundMessage]):
         seen = [self._observed(d.message, account) for d, account in zip(batch, accounts, strict=True)]
         async with self._database.transaction(batch.workspaces) as connection:
             erased = await self._erased(connection, batch, seen)
-            facts = await _facts(connection, seen)
+            facts = await _facts(connection, seen, _named(batch))
             facts.erased = erased.generations
             plans = []
             for delivery, account, shown in zip(batch, accounts, seen, strict=True):
@@ -153,21 +155,30 @@ class _Erased:
     generations: dict[HandleKey, int] = field(default_factory=dict)
 
 
-async def _facts(connection: Connection, seen: Sequence[Sequence[Observation]]) -> Facts:
+def _named(batch: Batch[InboundMessage]) -> set[Key]:
+    """Whom the batch's proofs are about."""
+    named = ((delivery.message.workspace, subject(delivery.message)) for delivery in batch)
+    return {(workspace, customer) for workspace, customer in named if customer is not None}
+
+
+async def _facts(
+    connection: Connection, seen: Sequence[Sequence[Observation]], named: Collection[Key]
+) -> Facts:
+    facts = Facts(roots=await identity_merges.roots(connection, named))
     keys = {observation.key for shown in seen for observation in shown}
     rows = await identity_store.holders(connection, keys)
-    # Only who proves several handles at once changes people who are there: these are locked, and then read again.
-    several = {o.key for shown in seen if sum(o.proven for o in shown) > 1 for o in shown if o.proven}
+    # Only proofs of several handles at once, or of one for somebody who is named, change people who are there: these are
+    # locked, and then read again.
+    several = {
+        o.key for shown in seen if named or sum(o.proven for o in shown) > 1 for o in shown if o.proven
+    }
     roots = {(row.key[0], row.customer) for row in rows if row.key in several and row.state in _PROVEN}
-    facts = Facts()
+    roots |= {(workspace, facts.roots[one]) for workspace, one in named if one in facts.roots}
     if roots:
         await identity_merges.lock(connection, roots)
         rows = await identity_store.holders(connection, keys)
-        if any(
-            (row.key[0], row.customer) not in roots
-            for row in rows
-            if row.key in several and row.state in _PROVEN
-        ):
+        again = {(row.key[0], row.customer) for row in rows if row.key in several and row.state in _PROVEN}
+        if not again <= roots or facts.roots != await identity_merges.roots(connection, named):
             raise Transient("identity: a customer was merged meanwhile")
         groups, facts.separations = await identity_merges.groups(connection, roots)
         for group in groups:

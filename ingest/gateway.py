@@ -38,7 +38,7 @@ class Gateway:
     ) -> None:
         self._hooks = Hooks(settings)
         self.forms = FormDoor(settings, self._hooks, clock)
-        self._public = settings.public_url or f"http://{settings.listen}:{settings.gateway_port}"
+        self._public = settings.gateway_url
         self._intake = intake
         self._keys = keys
         self._clock = clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from contracts.ids import workspace_id
 from ingest.accounts import Accounts
 from ingest.chat import ChatDoor
 from ingest.chat_hub import Hub
@@ -12,6 +13,7 @@ from ingest.gateway import Gateway
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake
 from ingest.lanes import Lanes
+from ingest.proof_page import ProofDoor
 from ingest.routes import create_app
 from ingest.spool import Spool
 from runtime.clock import Clock
@@ -45,7 +47,9 @@ class GatewayService:
         self._gateway = Gateway(settings, self._intake, self._accounts, Idempotency(self._database), clock)
         self._hub = Hub(ChatStore(self._database), settings.postgres)
         chat = ChatDoor(settings, self._accounts, self._gateway.accept, self._database, clock)
-        app = create_app(self._gateway, chat, self._hub)
+        served = [workspace_id(slug) for slug in settings.workspaces]
+        proofs = ProofDoor(self._database, clock, served)
+        app = create_app(self._gateway, chat, self._hub, proofs)
         self._server = HttpServer(app, settings.listen, settings.gateway_port, settings.trusted)
 
     def report(self, health: Health) -> None:

@@ -6,7 +6,7 @@ from litestar import Litestar, MediaType, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import FromPath
 
-from ingest import chat_page, chat_socket, embed, form_page, form_routes, rating_page
+from ingest import chat_page, chat_socket, embed, form_page, form_routes, proof_page, rating_page
 from ingest.channel import Reply
 from ingest.chat import ChatDoor
 from ingest.chat_hub import Hub
@@ -68,17 +68,18 @@ def _answered(reply: Reply) -> Response[bytes]:
     return Response(reply.body, status_code=200, media_type=reply.media_type)
 
 
-def create_app(gateway: Gateway, chat: ChatDoor, hub: Hub) -> Litestar:
+def create_app(gateway: Gateway, chat: ChatDoor, hub: Hub, proofs: proof_page.ProofDoor) -> Litestar:
     """The ASGI application."""
     return Litestar(
         route_handlers=[
             *form_routes.HANDLERS,
             *(receive_webhook, register_webhook),
+            *proof_page.HANDLERS,
             *(receive_call, receive_rating, show_rating, submit_rating),
             *(embed.show_script, chat_page.show_chat, chat_socket.chat),
         ],
         middleware=[Cors(gateway.accounts)],
-        state=State({"gateway": gateway, "chat": chat, "hub": hub}),
+        state=State({"gateway": gateway, "chat": chat, "hub": hub, "proofs": proofs}),
         exception_handlers=problems.HANDLERS,
         response_headers=[
             ResponseHeader(name="Cache-Control", value="no-store"),

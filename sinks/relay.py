@@ -15,7 +15,7 @@ from datetime import UTC
 import structlog
 
 from contracts.errors import Transient
-from contracts.topics import CUSTOMER, NOTIFICATION, OUTBOUND, TICKET
+from contracts.topics import CUSTOMER, INBOUND, NOTIFICATION, OUTBOUND, TICKET
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.failpoints import failpoint
@@ -29,6 +29,7 @@ _TOPIC_OF = {
     "ticket": TICKET.name,
     "customer": CUSTOMER.name,
     "outbound": OUTBOUND.name,
+    "proof": INBOUND.name,
     "notification": NOTIFICATION.name,
 }
 

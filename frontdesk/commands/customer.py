@@ -23,7 +23,8 @@ from runtime.postgres import Database
 from sinks.archive import archive_of
 
 app = typer.Typer(
-    help="Customers: show, merge, unmerge, split, suggestions, reject, export, erase, revoke, check.",
+    help="Customers: show, merge, unmerge, split, suggestions, reject, export, erase, revoke, check, code, confirm, vouch, "
+    "import.",
     no_args_is_help=True,
 )
 
@@ -53,14 +54,14 @@ def merge(
     if preview:
         _write(_with(lambda customers, workspace: customers.preview(workspace, named, into)), json)
         return
-    by = _actor(actor)
+    by = actor_of(actor)
     _write(_with(lambda customers, workspace: customers.merge(workspace, by, named, into, reason)), json)
 
 
 @app.command()
 def unmerge(named: Named, reason: Reason = "", actor: Actor = None, json: Json = False) -> None:
     """Takes a customer's merge into another back, exactly. CUSTOMER is the one that was merged, by its id."""
-    by = _actor(actor)
+    by = actor_of(actor)
     _write(_with(lambda customers, workspace: customers.unmerge(workspace, by, named, reason)), json)
 
 
@@ -73,7 +74,7 @@ def split(
     json: Json = False,
 ) -> None:
     """Gives one verified handle of a customer to a new one."""
-    by = _actor(actor)
+    by = actor_of(actor)
     _write(_with(lambda customers, workspace: customers.split(workspace, by, named, handle, reason)), json)
 
 
@@ -100,7 +101,7 @@ def reject(
     actor: Actor = None,
 ) -> None:
     """Says that two customers are not one: never suggested again, nor merged but by people."""
-    by = _actor(actor)
+    by = actor_of(actor)
     _with(lambda customers, workspace: customers.suggestions.reject(workspace, by, named, other, reason))
     console.output.print("rejected")
 
@@ -154,7 +155,7 @@ def revoke(
     json: Json = False,
 ) -> None:
     """Ends every link and automatic merge that only this evidence proves, and lists the tickets concerned."""
-    settings, by = console.settings(), _actor(actor)
+    settings, by = console.settings(), actor_of(actor)
 
     async def run() -> Withdrawal:
         async with Database(settings.postgres, max_size=1) as database:
@@ -194,7 +195,8 @@ def _with(use: Callable[[Customers, UUID], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def _actor(given: str | None) -> str:
+def actor_of(given: str | None) -> str:
+    """Who acts: as given, else the user of this machine."""
     return given or f"operator:{getpass.getuser()}"
 
 

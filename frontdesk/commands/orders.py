@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 import typer
 from rich.progress import Progress
 
 from contracts.errors import Refused, Transient
-from contracts.workspace import Workspace
 from desk.orders import Orders, PushedOrder
-from frontdesk import console
+from frontdesk import console, csv_files
+from frontdesk.in_force import configuration
 from identity.canonical import canonical
 from identity.orders import sources
 from identity.orders.numbers import spelled
@@ -23,7 +21,6 @@ from identity.orders.source import Asked, ShopOrder
 from runtime.clock import Clock
 from runtime.postgres import Database
 from runtime.settings import Settings
-from sinks.postgres.config_store import ConfigStore
 
 app = typer.Typer(help="Orders: import, find.", no_args_is_help=True)
 
@@ -44,7 +41,7 @@ def import_(
 ) -> None:
     """Stores the orders of a CSV file. Headings: number, email, phone, status, payment, fulfilment, total, currency,
     placed_at, updated_at; all but the first may be missing. The same file again changes nothing."""
-    settings, orders = console.settings(), list(_read(file))
+    settings, orders = console.settings(), list(csv_files.read(file, PushedOrder))
     stored = asyncio.run(_push(settings, store, orders, region))
     if json:
         console.write_json({"read": len(orders), "stored": stored})
@@ -75,30 +72,10 @@ def find(
     console.write_table((*fields, "email", "phone"), rows)
 
 
-def _read(file: Path) -> Iterator[PushedOrder]:
-    """Raises `Refused`, naming the line."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        try:
-            for row in reader:
-                given = {name: value.strip() for name, value in _filled(row)}
-                yield msgspec.convert(given, PushedOrder, strict=False)
-        except (msgspec.ValidationError, csv.Error, UnicodeDecodeError) as error:
-            raise Refused("not_an_order", f"{file}:{reader.line_num}: {error}") from None
-
-
-def _filled(row: dict[str | Any, str | Any]) -> Iterator[tuple[str, str]]:
-    for name, value in row.items():
-        if name is None:
-            raise csv.Error("more values than headings")
-        if value and value.strip():
-            yield name.strip(), value
-
-
 async def _push(settings: Settings, store: str, orders: Sequence[PushedOrder], region: str | None) -> int:
     workspace, stored = console.workspace(settings), 0
     async with Database(settings.postgres, max_size=1) as database:
-        config, pushing = await _config(database, settings), Orders(database, Clock(settings.clock))
+        config, pushing = await configuration(database, settings), Orders(database, Clock(settings.clock))
         with Progress(console=console.errors, transient=True) as progress:
             task = progress.add_task("orders", total=len(orders))
             for at in range(0, max(1, len(orders)), _AT_ONCE):
@@ -110,7 +87,7 @@ async def _push(settings: Settings, store: str, orders: Sequence[PushedOrder], r
 
 async def _find(settings: Settings, named: str, asked: Asked) -> Sequence[ShopOrder] | None:
     async with Database(settings.postgres, max_size=1) as database:
-        config = await _config(database, settings)
+        config = await configuration(database, settings)
         store = next((store for store in config.stores if store.id == named), None)
         if store is None or store.orders is None:
             raise Refused("no_orders", f"store {named!r} says nowhere where its orders are known")
@@ -121,12 +98,3 @@ async def _find(settings: Settings, named: str, asked: Asked) -> Sequence[ShopOr
             for source in known.values():
                 await source.close()
         return answers.get(asked)
-
-
-async def _config(database: Database, settings: Settings) -> Workspace:
-    workspace = console.workspace(settings)
-    found = await ConfigStore(database).current([workspace], Clock(settings.clock).now())
-    config = found[workspace][1] if workspace in found else None
-    if config is None:
-        raise Refused("unconfigured", "this workspace has no configuration in force")
-    return config

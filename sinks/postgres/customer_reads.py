@@ -105,6 +105,12 @@ async def holder(connection: Connection, workspace: UUID, kind: str, value: str)
     return UUID(str(rows[0][0])) if rows else None
 
 
+async def verified_by(connection: Connection, workspace: UUID, kind: str, value: str) -> UUID | None:
+    """The root customer who holds a canonical handle, alone."""
+    rows = await _rows(connection, "verified_by", workspace, kind=kind, value=value)
+    return UUID(str(rows[0][0])) if rows else None
+
+
 async def handles(connection: Connection, workspace: UUID, members: Collection[UUID]) -> list[HeldHandle]:
     """What these customers are known by."""
     return _structs(HeldHandle, await _rows(connection, "handles", workspace, members=list(members)))

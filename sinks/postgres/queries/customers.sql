@@ -6,6 +6,13 @@ WHERE h.workspace = %(workspace)s AND h.kind = %(kind)s AND h.value = %(value)s 
 ORDER BY CASE h.state WHEN 'verified' THEN 0 WHEN 'disputed' THEN 1 ELSE 2 END, h.since, h.customer_id
 LIMIT 1
 
+-- name: verified_by
+-- Who holds a handle, after merges.
+SELECT coalesce(c.merged_into, c.customer_id)
+FROM handles h
+JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
+WHERE h.workspace = %(workspace)s AND h.kind = %(kind)s AND h.value = %(value)s AND h.state = 'verified'
+
 -- name: customer
 -- One customer, and the root that it leads to.
 SELECT c.customer_id, coalesce(c.merged_into, c.customer_id), c.display_name, c.proven, c.created_at,
