@@ -116,7 +116,7 @@ def export(
     actor: Actor = None,
 ) -> None:
     """Everything that is stored about a customer and everybody merged into it, as JSON with the files. Stays in the history."""
-    by = _actor(actor)
+    by = actor_of(actor)
 
     async def run(customers: Customers, workspace: UUID) -> Export:
         found = await customers.exporter.export(workspace, by, named)
@@ -143,7 +143,7 @@ def erase(
     json: Json = False,
 ) -> None:
     """Erases a customer with everybody merged into it: messages, files, subjects, handles. Cannot be taken back."""
-    by = _actor(actor)
+    by = actor_of(actor)
     _write(_with(lambda customers, workspace: customers.erasure.erase(workspace, by, named, reason)), json)
 
 
