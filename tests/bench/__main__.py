@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from runtime.process import collect_rarely
-from tests.bench import door, hosts, imap, latency, mail, pipeline, scaling, webhooks
+from tests.bench import door, hosts, imap, latency, mail, pipeline, scaling, sockets, webhooks
 from tests.bench.report import Report
 from tests.bench.workers import System
 from tests.support.chain import Chain
@@ -22,6 +22,7 @@ _MEASURES = {
     ),
     latency.measure: ("e2e_p50_ms_at_200", "e2e_p99_ms_at_200", "cpu_cores_at_200", "rss_mb_max"),
     door.measure: ("door_per_s", "door_p99_ms", "rss_mb_max"),
+    sockets.measure: ("chat_ack_p50_ms_at_600", "chat_ack_p99_ms_at_600", "chat_sockets_lost", "rss_mb_max"),
     webhooks.measure: ("webhooks_per_s", "webhooks_p50_ms_at_300", "webhooks_p99_ms_at_300", "rss_mb_max"),
     mail.measure: ("mails_per_s",),
     imap.measure: ("imap_backlog_per_s", "imap_poll_many_vs_few", "rss_mb_max"),
