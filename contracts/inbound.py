@@ -150,6 +150,8 @@ class InboundMessage(Payload, frozen=True, kw_only=True):
     """The provider id of the message that an edit, deletion, status or reaction is about."""
     conversation_key: str | None = None
     """Same value, same conversation at the source (a chat). Null: the channel has no conversations."""
+    conversation_aliases: tuple[str, ...] = ()
+    """Other names of the same conversation, under which it may have begun (WhatsApp: the number beside the user id)."""
     reply_to: tuple[str, ...] = ()
     """Mail: every id of References and In-Reply-To, oldest first, without angle brackets. Networks: the provider id of the
     message that is quoted."""

@@ -245,6 +245,11 @@ class Workspace(Node, frozen=True, kw_only=True):
     nothing is detected."""
     reopen_days: int = 7
     continuity_days: int = 30
+    """How long an open ticket may be silent, and still get what its customer writes about the same conversation, thread or
+    order. After that a new ticket opens that refers to it."""
+    continuity: Literal["append", "link"] = "append"
+    """What becomes of a message about an order that an open ticket of its customer is about, when nothing but the order
+    joins them. `append`: it goes on that ticket, if both sides are proven; `link`: a new ticket refers to it."""
     pull_limit: int = 1
     """How many pulled tickets an agent may work on at once; solved and waiting ones do not count."""
     recent_tickets: int = 5

@@ -13,29 +13,33 @@ from contracts.erasure import resolved_without_person, without_person
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from router import writing
+from router.calls import REPEATED
 from router.continuity import continuation
 from router.deadlines import starts_at
 from router.decide import assign, carried, place
 from router.facts import (
     Answered,
     Facts,
+    MissedCall,
     Placement,
     Plan,
     Staff,
     TicketFacts,
+    Twin,
     answered_key,
     is_echo,
     is_routed,
-    refs_of,
+    is_unanswered,
 )
+from router.refs import Ref, content, conversation, named, repeats_within
 from router.replies import addressee
 from router.roster import Opening, staff_for
 from router.ruleset import RuleSet
 from runtime.postgres import Connection
 from runtime.stage import Drop, Outcome, Reject
-from sinks.postgres import rule_store, ticket_store
+from sinks.postgres import continuity_facts, rule_store, ticket_store
 from sinks.postgres.rows import StoredTicket
-from sinks.postgres.ticket_store import Key, StoredAt, TicketOwner, Writes
+from sinks.postgres.ticket_store import Key, RefKey, StoredAt, TicketOwner, Writes
 
 NumberSource = Callable[[UUID], int]
 """The next ticket number of a workspace."""
@@ -55,6 +59,12 @@ class Item:
     @property
     def key(self) -> Key:
         return (self.message.workspace, self.message.message_id)
+
+    @property
+    def customer(self) -> Key | None:
+        """Null: an event of nobody who is known."""
+        customer = self.resolved.customer
+        return (self.message.workspace, customer.id) if customer else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +112,10 @@ async def _rated(connection: Connection, fresh: Sequence[Item]) -> dict[Key, Tic
 
 async def _fresh(connection: Connection, items: Sequence[Item], writes: Writes, now: datetime) -> list[Item]:
     """Those that are not stored yet. Two workers that hold the same message wait for each other at its customer."""
-    customers = [
-        (item.message.workspace, item.resolved.customer.id) for item in items if item.resolved.customer
-    ]
+    customers = [key for item in items if (key := item.customer)]
     erased = await ticket_store.lock_customers(connection, customers)
     for item in items:
-        if (customer := item.resolved.customer) and (item.message.workspace, customer.id) in erased:
+        if item.customer in erased:
             # On its way when the customer was erased.
             item.resolved = resolved_without_person(item.message, item.resolved.position)
             item.message = without_person(item.message)
@@ -135,9 +143,13 @@ def _is_new(item: Item, known: dict[Key, StoredAt], writes: Writes, now: datetim
 
 
 async def _tickets(connection: Connection, routed: Sequence[Item]) -> _Tickets:
-    refs = {(item.message.workspace, *ref) for item in routed for ref in refs_of(item.message)}
+    customers = [key for item in routed if (key := item.customer)]
+    families = await continuity_facts.families(connection, customers)
+    refs = {(item.message.workspace, *ref) for item in routed for ref in _named(item, families)}
     by_ref = await ticket_store.tickets_by_ref(connection, refs)
+    twins = await _twins(connection, routed)
     wanted = [(ref[0], ticket) for ref, tickets in by_ref.items() for ticket in tickets]
+    wanted += [(workspace, twin.ticket) for (workspace, _), twin in twins.items()]
     rows = await ticket_store.lock_tickets(connection, wanted)
     people = await ticket_store.participants(connection, wanted)
     newest = await ticket_store.newest_messages(connection, wanted)
@@ -145,8 +157,9 @@ async def _tickets(connection: Connection, routed: Sequence[Item]) -> _Tickets:
         key[1]: TicketFacts(row.ticket, row.version, people.get(key, frozenset()))
         for key, row in rows.items()
     }
-    tags = await _tags(connection, routed)
-    return _Tickets(rows, newest, Facts(facts, by_ref, tags, await _answered(connection, routed)))
+    tags, missed = await _tags(connection, routed), await _missed(connection, routed, by_ref)
+    answered = await _answered(connection, routed)
+    return _Tickets(rows, newest, Facts(facts, by_ref, tags, answered, families, twins, missed))
 
 
 async def _answered(connection: Connection, routed: Sequence[Item]) -> dict[Answered, datetime]:
@@ -158,12 +171,38 @@ async def _answered(connection: Connection, routed: Sequence[Item]) -> dict[Answ
     )
 
 
+def _named(item: Item, families: dict[Key, tuple[UUID, ...]]) -> list[Ref]:
+    customer = item.customer
+    family = families.get(customer, (customer[1],)) if customer else ()
+    return named(item.resolved, item.message, family)
+
+
+async def _twins(connection: Connection, routed: Sequence[Item]) -> dict[tuple[UUID, str], Twin]:
+    said = []
+    for message in (item.message for item in routed):
+        if words := content(message):
+            at, within = message.received_at, repeats_within(message)
+            said.append((message.workspace, words, at - within, at + within))
+    found = await continuity_facts.twins(connection, said)
+    return {key: Twin(*twin) for key, twin in found.items()}
+
+
+async def _missed(
+    connection: Connection, routed: Sequence[Item], by_ref: dict[RefKey, tuple[UUID, ...]]
+) -> dict[UUID, tuple[MissedCall, ...]]:
+    """Of the tickets that calls nobody took are about."""
+    calls = [item.message for item in routed if is_unanswered(item.message)]
+    if not calls:
+        return {}
+    keys = {(call.workspace, *ref) for call in calls for ref in conversation(call)}
+    tickets = [(key[0], ticket) for key in keys for ticket in by_ref.get(key, ())]
+    since = min(map(starts_at, calls)) - REPEATED
+    found = await continuity_facts.missed_calls(connection, tickets, since)
+    return {ticket: tuple(MissedCall(*call) for call in missed) for ticket, missed in found.items()}
+
+
 async def _tags(connection: Connection, routed: Sequence[Item]) -> dict[Key, tuple[str, ...]]:
-    customers = [
-        (item.message.workspace, item.resolved.customer.id)
-        for item in routed
-        if item.resolved.customer and item.rules.reads("customer_tags")
-    ]
+    customers = [key for item in routed if (key := item.customer) and item.rules.reads("customer_tags")]
     return await rule_store.customer_tags(connection, customers)
 
 
@@ -171,7 +210,7 @@ def _place(item: Item, facts: Facts, number: NumberSource, now: datetime) -> boo
     """Finds the item's ticket, and moves the facts on for the next; False when there is none."""
     message = item.message
     if is_echo(message) and (
-        item.resolved.customer is None or continuation(message, facts, item.rules, now).joins is None
+        item.customer is None or continuation(item.resolved, message, facts, item.rules, now).joins is None
     ):
         return False
     item.placement = _numbered(place(item.resolved, message, facts, item.rules, now), number)

@@ -1,16 +1,34 @@
-"""Does a message belong to a ticket that is there? Threading is not identity: a quoted id alone opens no door (I19)."""
+"""Does a message belong to a ticket that is there? Threading is not identity: a quoted id alone opens no door (I19), and an
+order is one of its customer's only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from contracts.inbound import InboundMessage
-from router.facts import Facts, Participant, Ref, TicketFacts, call_key, chat_key, number_ref, participant
+from contracts.resolved import ResolvedMessage
+from router.facts import Facts, Participant, TicketFacts, Twin, customer_of, participant
+from router.refs import Ref, content, is_answered, named, repeats_within
 from router.ruleset import RuleSet
+
+Lost = Literal[
+    "authentication_failed",
+    "not_a_participant",
+    "other_store",
+    "policy",
+    "unproven",
+    "automated",
+    "solved",
+    "too_old",
+    "silent",
+]
+"""Why a ticket was not joined. `policy`: the workspace links by orders; `unproven`: one of both sides may be anybody;
+`automated`: a program never reopens; `solved`: an answered call is no work to reopen a ticket for; `too_old`: solved before the reopen window; `silent`: open, and nothing happened on it
+for the continuity window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,98 +40,167 @@ class Continuation:
     reason: str = "new_conversation"
     considered: tuple[Considered, ...] = ()
     """Everything that was read to decide so."""
+    duplicate_of: UUID | None = None
+    """The message that said the same shortly before."""
 
 
 class Considered(NamedTuple):
-    """A ticket that the message names, by which reference, and whether the sender may join it."""
+    """A ticket that the message names, by which reference; whether the sender takes part in it, and whether it is one of the
+    customer's own; and why it was not joined, which the last one may have been."""
 
     ref: Ref
     facts: TicketFacts
     takes_part: bool
-
-
-def continuation(message: InboundMessage, facts: Facts, rules: RuleSet, now: datetime) -> Continuation:
-    """By the call, by chat, then by a reply token of ours, by stored Message-IDs from the last named to the first, and by
-    ticket numbers. Every form opens a ticket."""
-    considered = tuple(_considered(message, facts))
-    if not considered:
-        return Continuation()
-    last = considered[-1]
-    if last.takes_part:
-        return _joined(message, last.facts, _REASONS[last.ref[0]], considered, rules, now)
-    failed = message.sender.authentication == "fail"
-    reason = "mail.authentication_failed" if failed else "mail.not_a_participant"
-    return Continuation(None, considered[0].facts.ticket.id, reason, considered)
+    own: bool
+    lost: Lost | None
 
 
 _REASONS = {
+    "twin": "duplicate",
     "call": "call",
     "chat": "chat",
     "token": "mail.token",
     "mail": "mail.reference",
     "number": "mail.ticket_number",
+    "order": "order",
+    "customer": "call.customer",
 }
-_VOUCHED = ("call", "chat", "token")
-"""Who names a ticket so belongs to it: whoever writes in a chat takes part in it, and a token is made for one address."""
-
-
-def _considered(message: InboundMessage, facts: Facts) -> Iterator[Considered]:
-    """In the order in which they are tried, each ticket once, up to the first that may be joined."""
-    refused: set[UUID] = set()
-    for ref in _named(message):
-        named = facts.by_ref.get((message.workspace, *ref), ())
-        found = _newest_first([facts.tickets[ticket] for ticket in named if ticket in facts.tickets])
-        for candidate in found:
-            takes_part = ref[0] in _VOUCHED or _takes_part(message, candidate)
-            if takes_part or (candidate.ticket.id not in refused and len(refused) < _REFUSED):
-                yield Considered(ref, candidate, takes_part)
-            if takes_part:
-                return
-            refused.add(candidate.ticket.id)
-
+_VOUCHED = ("twin", "call", "chat", "token", "customer")
+"""Who names a ticket so belongs to it: whoever writes in a chat takes part in it, a token is made for one address, and who
+says the same again is who said it. Of an answered call an agent knows who it was with."""
+_MAIL_REFUSALS = ("authentication_failed", "not_a_participant")
 
 # More tickets of others than this need not be shown.
-_REFUSED = 10
+_CONSIDERED = 10
+_PROVEN = ("channel", "verified", "authoritative")
 
 
-def _named(message: InboundMessage) -> list[Ref]:
-    call = [("call", call_key(message))] if message.kind == "call" and message.target is not None else []
-    if message.conversation_key is not None:
-        return [*call, ("chat", chat_key(message))]
-    return call or [
-        *(number_ref(ticket) for ticket in message.tickets if ticket.signed),
-        *(("mail", reference) for reference in reversed(message.reply_to)),
-        *(number_ref(ticket) for ticket in message.tickets if not ticket.signed),
-    ]
-
-
-def _joined(
-    message: InboundMessage,
-    newest: TicketFacts,
-    reason: str,
-    considered: tuple[Considered, ...],
-    rules: RuleSet,
-    now: datetime,
+def continuation(
+    resolved: ResolvedMessage, message: InboundMessage, facts: Facts, rules: RuleSet, now: datetime
 ) -> Continuation:
-    if newest.ticket.status != "solved":
-        return Continuation(newest, None, reason, considered)
-    if "automated" in message.marks:
-        # A program never reopens a ticket; what it sent is work of its own all the same.
-        return Continuation(None, newest.ticket.id, f"{reason}.automated", considered)
-    window = timedelta(days=rules.workspace.reopen_days)
-    if now - newest.ticket.updated_at <= window:
-        return Continuation(newest, None, f"{reason}.reopened", considered)
-    return Continuation(None, newest.ticket.id, f"{reason}.too_old", considered)
+    """By what says the same, by the call, by chat, then by a reply token of ours, by stored Message-IDs from the last named to
+    the first, by ticket numbers, and by the customer's orders."""
+    asked = _Asked(resolved, message, facts, rules, now)
+    considered = tuple(_considered(asked))
+    duplicate = asked.twin.message if asked.twin else None
+    if not considered:
+        return Continuation()
+    last = considered[-1]
+    reason = _REASONS[last.ref[0]]
+    if last.lost is None:
+        reopened = ".reopened" if last.facts.ticket.status == "solved" else ""
+        return Continuation(last.facts, None, reason + reopened, considered, duplicate)
+    # What the sender belongs to says more than what anybody can quote.
+    nearest = next((one for one in considered if one.takes_part or one.own), considered[0])
+    reason = "mail" if nearest.lost in _MAIL_REFUSALS else _REASONS[nearest.ref[0]]
+    return Continuation(None, nearest.facts.ticket.id, f"{reason}.{nearest.lost}", considered, duplicate)
+
+
+class _Asked:
+    """One message with everything that the question is about."""
+
+    def __init__(
+        self,
+        resolved: ResolvedMessage,
+        message: InboundMessage,
+        facts: Facts,
+        rules: RuleSet,
+        now: datetime,
+    ) -> None:
+        self.message, self.facts, self.rules, self.now = message, facts, rules, now
+        self.customer = customer_of(resolved)
+        self.family = facts.family(message.workspace, self.customer.id)
+        self.twin = _twin(message, facts)
+        self.refs = named(resolved, message, self.family)
+
+    def candidates(self) -> Iterator[tuple[Ref, TicketFacts]]:
+        """In the order in which they are tried; each ticket once a kind of reference."""
+        seen: set[tuple[str, UUID]] = set()
+        for ref, tickets in self._named():
+            known = [self.facts.tickets[ticket] for ticket in tickets if ticket in self.facts.tickets]
+            for candidate in _newest_first(known):
+                key = (ref[0], candidate.ticket.id)
+                if key not in seen:
+                    seen.add(key)
+                    yield ref, candidate
+
+    def _named(self) -> Iterator[tuple[Ref, Sequence[UUID]]]:
+        if self.twin:
+            yield ("twin", str(self.twin.message)), (self.twin.ticket,)
+        for ref in self.refs:
+            yield ref, self.facts.by_ref.get((self.message.workspace, *ref), ())
+
+    def judged(self, ref: Ref, candidate: TicketFacts) -> Considered:
+        own = candidate.ticket.customer in self.family
+        takes_part = ref[0] in _VOUCHED or any(
+            person in candidate.participants for person in senders(self.message)
+        )
+        lost = self._refusal(ref[0], candidate, takes_part, own) or self._is_over(ref[0], candidate)
+        return Considered(ref, candidate, takes_part, own, lost)
+
+    def _refusal(self, kind: str, candidate: TicketFacts, takes_part: bool, own: bool) -> Lost | None:
+        """Who may join."""
+        if kind in _VOUCHED:
+            return None
+        if self.message.sender.authentication == "fail":
+            return "authentication_failed"
+        proven = self.customer.trust in _PROVEN and candidate.ticket.trust in _PROVEN and own
+        if kind != "order":
+            return None if takes_part or proven else "not_a_participant"
+        return self._refused_by_order(candidate, takes_part, proven)
+
+    def _refused_by_order(self, candidate: TicketFacts, takes_part: bool, proven: bool) -> Lost | None:
+        """Across channels both sides are proven: else who opened a ticket with somebody's address, and reads its answers in a
+        chat, would be shown what that person writes."""
+        ticket, store = candidate.ticket, self.rules.store(self.message)
+        if store and ticket.store and store != ticket.store:
+            return "other_store"
+        if self.rules.workspace.continuity == "link":
+            return "policy"
+        same_channel = takes_part and ticket.channel == self.message.channel
+        return None if proven or same_channel else "unproven"
+
+    def _is_over(self, kind: str, candidate: TicketFacts) -> Lost | None:
+        """Until when."""
+        ticket, workspace = candidate.ticket, self.rules.workspace
+        age = self.now - ticket.updated_at
+        if ticket.status == "solved":
+            if "automated" in self.message.marks:
+                # What a program sent is work of its own all the same.
+                return "automated"
+            if is_answered(self.message) and kind != "call":
+                return "solved"
+            return "too_old" if age > timedelta(days=workspace.reopen_days) else None
+        # A token was made for this very conversation, however slow it is.
+        silent = kind != "token" and age > timedelta(days=workspace.continuity_days)
+        return "silent" if silent else None
+
+
+def _considered(asked: _Asked) -> Iterator[Considered]:
+    """Up to the first that may be joined."""
+    for count, (ref, candidate) in enumerate(asked.candidates()):
+        one = asked.judged(ref, candidate)
+        if one.lost is None or count < _CONSIDERED:
+            yield one
+        if one.lost is None:
+            return
+
+
+def _twin(message: InboundMessage, facts: Facts) -> Twin | None:
+    said = content(message)
+    found = facts.twins.get((message.workspace, said)) if said else None
+    if found is None or found.message == message.message_id:
+        return None
+    return found if abs(message.received_at - found.received_at) <= repeats_within(message) else None
 
 
 def _newest_first(found: Sequence[TicketFacts]) -> list[TicketFacts]:
-    return sorted(found, key=lambda facts: (facts.ticket.created_at, facts.ticket.number), reverse=True)
-
-
-def _takes_part(message: InboundMessage, facts: TicketFacts) -> bool:
-    if message.sender.authentication == "fail":
-        return False
-    return any(person in facts.participants for person in senders(message))
+    """What is open before what is solved."""
+    return sorted(
+        found,
+        key=lambda facts: (facts.ticket.status != "solved", facts.ticket.created_at, facts.ticket.number),
+        reverse=True,
+    )
 
 
 def senders(message: InboundMessage) -> tuple[Participant, ...]:
@@ -127,3 +214,36 @@ def joining(message: InboundMessage) -> tuple[Participant, ...]:
     if any(handle.proof in ("verified", "authoritative") for handle in message.sender.handles):
         people += [participant("email", r.value) for r in message.recipients if r.role in ("to", "cc")]
     return tuple(dict.fromkeys(people))
+
+
+def shown(found: Continuation) -> dict[str, Any]:
+    """For the decision record: which tickets were considered, why each was not joined, and what was read of it. It is enough
+    to decide again."""
+    shown: dict[str, Any] = {"reason": found.reason}
+    if found.joins is not None:
+        shown["ticket"] = str(found.joins.ticket.id)
+    if found.refers_to is not None:
+        shown["refers_to"] = str(found.refers_to)
+    if found.duplicate_of is not None:
+        shown["duplicate_of"] = str(found.duplicate_of)
+    if found.considered:
+        shown["considered"] = [_shown(one) for one in found.considered]
+    return shown
+
+
+def _shown(one: Considered) -> dict[str, Any]:
+    ticket = one.facts.ticket
+    return {
+        "ref": list(one.ref),
+        "ticket": str(ticket.id),
+        "number": ticket.number,
+        "status": ticket.status,
+        "channel": ticket.channel,
+        "store": ticket.store,
+        "trust": ticket.trust,
+        "created_at": ticket.created_at.isoformat(),
+        "updated_at": ticket.updated_at.isoformat(),
+        "takes_part": one.takes_part,
+        "own": one.own,
+        "lost": one.lost,
+    }

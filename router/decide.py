@@ -18,39 +18,35 @@ from contracts.rules import NOBODY
 from contracts.ticket import Status, Ticket
 from router import categorise, continuity, prioritise, replies, staffing, timing
 from router import rules as rule_engine
+from router.calls import is_repeated, raised
 from router.deadlines import starts_at
 from router.effects import applied, triggers_of
 from router.facts import (
     Facts,
     Placement,
     Plan,
-    Ref,
     Staff,
     TicketFacts,
     answered_key,
-    call_key,
-    chat_key,
     customer_of,
-    is_answered,
     is_echo,
     known_of,
     shown_of,
 )
 from router.leases import leased
+from router.refs import is_answered, left
 from router.rules import Verdict
 from router.ruleset import RuleSet
 from router.subjects import text_of
 
 _ORDERS = 20
-_NAMED = 10
-"""More mails before it than this need not be remembered with each mail of a long conversation."""
 
 
 def place(
     resolved: ResolvedMessage, message: InboundMessage, facts: Facts, rules: RuleSet, now: datetime
 ) -> Placement:
     """The ticket that the message opens or joins."""
-    found = continuity.continuation(message, facts, rules, now)
+    found = continuity.continuation(resolved, message, facts, rules, now)
     joins, picked = found.joins.ticket if found.joins else None, categorise.pick(message, rules)
     customer, known = customer_of(resolved), known_of(resolved, facts)
     verdict = rule_engine.run(
@@ -63,7 +59,7 @@ def place(
     record: dict[str, Any] = {
         "rule_set": rules.version,
         "now": now.isoformat(),
-        "continuity": _shown(found),
+        "continuity": continuity.shown(found),
         "rules": verdict.matched,
     }
     if (context := resolved.context) is not None:
@@ -71,7 +67,7 @@ def place(
     if read := shown_of(known, rules):
         record["read"] = read
     if found.joins is not None:
-        joined = _join(resolved, message, found.joins, verdict, rules, record, now)
+        joined = _join(resolved, message, found, found.joins, facts, verdict, rules, record, now)
         return replying(joined, facts, rules, now)
     placed = categorise.place(message, picked, verdict, rules)
     priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
@@ -122,7 +118,8 @@ def place(
         change="created",
         decided_by=placed.decided_by,
         record=record,
-        refs=_refs(message),
+        refs=left(resolved, message, ticket.customer),
+        duplicate_of=found.duplicate_of,
         participants=continuity.joining(message),
         assign_to=message.fields.get("agent", NOBODY) if answered else verdict.wants.get("assign"),
         verdict=verdict,
@@ -183,13 +180,15 @@ def _opening_status(verdict: Verdict) -> Status:
 def _join(
     resolved: ResolvedMessage,
     message: InboundMessage,
-    facts: TicketFacts,
+    found: continuity.Continuation,
+    held: TicketFacts,
+    facts: Facts,
     verdict: Verdict,
     rules: RuleSet,
     record: dict[str, Any],
     now: datetime,
 ) -> Placement:
-    ticket = facts.ticket
+    ticket = held.ticket
     wakes = ticket.status in ("waiting", "solved") and not (is_answered(message) or is_echo(message))
     woken = msgspec.structs.replace(
         ticket,
@@ -200,6 +199,10 @@ def _join(
         context=_renewed(ticket, resolved.context),
     )
     joined, _, _ = applied(woken, verdict, rules)
+    if is_repeated(message, facts.missed.get(ticket.id, ())):
+        priority = raised(joined.priority)
+        record["priority"] = {"value": priority, "reason": "call.repeated", "before": joined.priority}
+        joined = msgspec.structs.replace(joined, priority=priority)
     answers = is_answered(message) or is_echo(message) or message.direction == "out"
     wrote: Literal["agent", "customer"] = "agent" if answers else "customer"
     joined = timing.changed(ticket, joined, starts_at(message), rules.levels, wrote)
@@ -207,12 +210,13 @@ def _join(
         resolved,
         message,
         joined,
-        version=facts.version + 1,
+        version=held.version + 1,
         opens=False,
         change="message_added",
         decided_by="thread",
         record=record,
-        refs=_refs(message),
+        refs=left(resolved, message, ticket.customer),
+        duplicate_of=found.duplicate_of,
         participants=continuity.joining(message),
         reopens=wakes and ticket.status == "solved",
         verdict=verdict,
@@ -234,43 +238,6 @@ def _renewed(ticket: Ticket, known: Context | None) -> Context | None:
         order_context=known.order_context,
         recent_tickets=tuple(recent for recent in known.recent_tickets if recent.ticket != ticket.id),
     )
-
-
-def _shown(found: continuity.Continuation) -> dict[str, Any]:
-    """Which tickets were considered and what was read of them: enough to decide again."""
-    shown: dict[str, Any] = {"reason": found.reason}
-    if found.joins is not None:
-        shown["ticket"] = str(found.joins.ticket.id)
-    if found.refers_to is not None:
-        shown["refers_to"] = str(found.refers_to)
-    if found.considered:
-        shown["considered"] = [
-            {
-                "ref": list(candidate.ref),
-                "ticket": str(candidate.facts.ticket.id),
-                "number": candidate.facts.ticket.number,
-                "status": candidate.facts.ticket.status,
-                "created_at": candidate.facts.ticket.created_at.isoformat(),
-                "updated_at": candidate.facts.ticket.updated_at.isoformat(),
-                "takes_part": candidate.takes_part,
-            }
-            for candidate in found.considered
-        ]
-    return shown
-
-
-def _refs(message: InboundMessage) -> tuple[Ref, ...]:
-    """What later messages can name this one by. Also what it names itself: two answers to a mail that never came here
-    belong together."""
-    refs: list[Ref] = [("mail", answered) for answered in message.reply_to[-_NAMED:]]
-    own = message.fields.get("message_id")
-    if own:
-        refs.append(("mail", own))
-    if message.conversation_key is not None:
-        refs.append(("chat", chat_key(message)))
-    if message.kind == "call" and message.target is not None:
-        refs.append(("call", call_key(message)))
-    return tuple(refs)
 
 
 def _title(message: InboundMessage) -> str | None:

@@ -3,15 +3,16 @@ decides as N batches of one would."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from contracts.inbound import InboundMessage, NamedTicket
+from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
+from router.deadlines import starts_at
+from router.refs import Ref, content, is_answered
 from router.replies import Reply, To
 from router.rules import Verdict
 from router.ruleset import RuleSet
@@ -19,8 +20,6 @@ from router.subjects import Known
 
 Participant = tuple[str, str]
 """Kind and value of a handle, in the form that is compared."""
-Ref = tuple[str, str]
-"""`mail` and a Message-ID, `token` or `number` and a ticket's number, `chat` and a conversation key, `call` and a call."""
 Answered = tuple[UUID, str, str]
 """Workspace, channel, address."""
 RotationKey = tuple[UUID, str, str]
@@ -54,6 +53,8 @@ class Placement:
     decided_by: str
     record: dict[str, Any]
     refs: tuple[Ref, ...] = ()
+    duplicate_of: UUID | None = None
+    """The message that said the same shortly before."""
     participants: tuple[Participant, ...] = ()
     assign_to: str | None = None
     """What a rule says: an agent, or `nobody`."""
@@ -80,6 +81,21 @@ class Plan:
     """What the ticket takes of its agent's capacity."""
 
 
+class Twin(NamedTuple):
+    """A message with its ticket, found by what it says."""
+
+    message: UUID
+    ticket: UUID
+    received_at: datetime
+
+
+class MissedCall(NamedTuple):
+    """A call that nobody took: which one it was, and when."""
+
+    call: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Facts:
     """Tickets that the batch may touch, and what names them."""
@@ -90,6 +106,16 @@ class Facts:
     """Tags of customers, by workspace and customer; read only where a rule asks for them."""
     answered: dict[Answered, datetime] = field(default_factory=dict)
     """When each addressee last got an automatic answer."""
+    families: dict[tuple[UUID, UUID], tuple[UUID, ...]] = field(default_factory=dict)
+    """Customers under every id that merges gave them, by workspace and any of these."""
+    twins: dict[tuple[UUID, str], Twin] = field(default_factory=dict)
+    """The newest message that says something, by workspace and `refs.content`."""
+    missed: dict[UUID, tuple[MissedCall, ...]] = field(default_factory=dict)
+    """Calls on a ticket that nobody took."""
+
+    def family(self, workspace: UUID, customer: UUID) -> tuple[UUID, ...]:
+        """The customer's ids; the given one alone when nothing was merged."""
+        return self.families.get((workspace, customer), (customer,))
 
     def after(self, placement: Placement) -> Facts:
         """The facts for the next message: equal to reading them again after a write of the placement."""
@@ -99,11 +125,20 @@ class Facts:
         self.tickets[ticket.id] = TicketFacts(ticket, placement.version, people)
         if placement.reply is not None:
             self.answered[answered_key(workspace, placement.reply.to)] = ticket.updated_at
-        for kind, value in placement.refs:
+        for kind, value in (*placement.refs, ("customer", str(ticket.customer))):
             named = self.by_ref.get((workspace, kind, value), ())
             if ticket.id not in named:
                 self.by_ref[(workspace, kind, value)] = (*named, ticket.id)
+        self._said(placement.message, ticket.id)
         return self
+
+    def _said(self, message: InboundMessage, ticket: UUID) -> None:
+        if said := content(message):
+            twin = Twin(message.message_id, ticket, message.received_at)
+            self.twins[(message.workspace, said)] = twin
+        if is_unanswered(message) and message.target is not None:
+            call = MissedCall(message.target, starts_at(message))
+            self.missed[ticket] = (*self.missed.get(ticket, ()), call)
 
 
 @dataclass(slots=True)
@@ -177,44 +212,15 @@ def is_routed(message: InboundMessage) -> bool:
     took is no work."""
     if message.kind != "call" or message.channel != "call":
         return message.kind == "message"
-    return is_answered(message) or (message.direction == "in" and message.fields.get("event") in _UNANSWERED)
+    return is_answered(message) or is_unanswered(message)
 
 
-_UNANSWERED = ("missed", "voicemail")
+def is_unanswered(message: InboundMessage) -> bool:
+    """A call of a customer's that nobody took: somebody calls back."""
+    event = message.fields.get("event")
+    return message.kind == "call" and message.direction == "in" and event in ("missed", "voicemail")
 
 
 def is_echo(message: InboundMessage) -> bool:
     """What an agent wrote past us, in the network's own program: it is shown on the ticket of its chat, and opens none."""
     return message.kind == "echo" and message.conversation_key is not None
-
-
-def is_answered(message: InboundMessage) -> bool:
-    """A call that somebody has taken: its ticket is a record, no work."""
-    return message.kind == "call" and message.fields.get("event") == "finished"
-
-
-def refs_of(message: InboundMessage) -> Iterable[Ref]:
-    """What may name this message's ticket: mails name tickets and earlier mails, chat messages their chat, calls the number
-    and the other events of the call."""
-    yield from map(number_ref, message.tickets)
-    for named in message.reply_to:
-        yield ("mail", named)
-    if message.conversation_key is not None:
-        yield ("chat", chat_key(message))
-    if message.kind == "call" and message.target is not None:
-        yield ("call", call_key(message))
-
-
-def number_ref(ticket: NamedTicket) -> Ref:
-    """A number with a token of ours says more than one that anybody can write."""
-    return ("token" if ticket.signed else "number", str(ticket.number))
-
-
-def call_key(message: InboundMessage) -> str:
-    """Names one call, also where the number is withheld."""
-    return f"{message.account}:{message.target}"
-
-
-def chat_key(message: InboundMessage) -> str:
-    """A conversation is one of an account."""
-    return f"{message.channel}:{message.account}:{message.conversation_key}"

@@ -13,10 +13,14 @@ from contracts.resolved import Context, ResolvedMessage
 from contracts.ticket import Ticket
 from router import continuity
 from router.decide import assign, place
-from router.facts import Facts, TicketFacts, answered_key, customer_of
+from router.facts import Facts, TicketFacts, Twin, answered_key, customer_of
+from router.refs import content
 from router.replies import addressee
 from router.ruleset import RuleSet
 from router.staffing import staff_of
+
+_SOMEBODY = UUID(int=0)
+"""Whose the tickets of others are need not be known."""
 
 
 def again(
@@ -43,15 +47,17 @@ def _facts(
         to = addressee(message, rules)
         assert to is not None
         facts.answered[answered_key(message.workspace, to)] = datetime.fromisoformat(last)
+    customer = customer_of(resolved).id
     for seen in record["continuity"].get("considered", ()):
         ticket = Ticket(
             id=UUID(seen["ticket"]),
             number=seen["number"],
             workspace=message.workspace,
-            customer=customer_of(resolved).id,
-            trust="none",
-            channel=message.channel,
+            customer=customer if seen["own"] else _SOMEBODY,
+            trust=seen["trust"],
+            channel=seen["channel"],
             account=message.account,
+            store=seen["store"],
             department="",
             priority="medium",
             status=seen["status"],
@@ -60,7 +66,22 @@ def _facts(
         )
         people = frozenset(continuity.senders(message)) if seen["takes_part"] else frozenset()
         facts.tickets[ticket.id] = TicketFacts(ticket, 1, people)
-        kind, value = seen["ref"]
-        key = (message.workspace, kind, value)
-        facts.by_ref[key] = (*facts.by_ref.get(key, ()), ticket.id)
+        _name(facts, ticket, message, customer, *seen["ref"])
     return facts
+
+
+def _name(
+    facts: Facts, ticket: Ticket, message: InboundMessage, customer: UUID, kind: str, value: str
+) -> None:
+    """Puts the ticket where the reference is looked up."""
+    if kind == "twin" and (said := content(message)):
+        twin = Twin(UUID(value), ticket.id, message.received_at)
+        facts.twins[(message.workspace, said)] = twin
+        return
+    if kind in ("order", "customer"):
+        # The customer had more ids than one, or this is the one.
+        member = UUID(value.partition(":")[0])
+        family = dict.fromkeys((*facts.family(message.workspace, customer), member))
+        facts.families[(message.workspace, customer)] = tuple(family)
+    key = (message.workspace, kind, value)
+    facts.by_ref[key] = (*facts.by_ref.get(key, ()), ticket.id)

@@ -11,7 +11,8 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.ticket import Cause
 from router.deadlines import starts_at
-from router.facts import Plan, answered_key, is_answered, is_echo
+from router.facts import Plan, answered_key, is_echo
+from router.refs import content, is_answered
 from router.replies import compose
 from router.ruleset import RuleSet
 from router.sending import Reason, Sends, add_outbox, add_sends
@@ -57,6 +58,8 @@ def add_message(
             at.partition,
             at.offset,
             bytes(resolved.inbound).decode(),
+            content(message),
+            plan.placement.duplicate_of if plan else None,
         )
     )
 

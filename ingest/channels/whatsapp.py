@@ -105,6 +105,11 @@ class _Person(NamedTuple):
         return self.user or self.number
 
     @property
+    def aliases(self) -> tuple[str, ...]:
+        """The number, by which the conversation was known before the network told user ids."""
+        return (self.number,) if self.user and self.number else ()
+
+    @property
     def handles(self) -> tuple[Handle, ...]:
         """The network vouches for both."""
         phone = f"+{self.number}" if self.number and self.number.isdigit() else self.number
@@ -158,7 +163,7 @@ class _Event:
             kind=kind,
             direction="out" if outgoing else "in",
             server_at=when(self.event.get("timestamp")),
-            **({"conversation_key": person.key} | content),
+            **({"conversation_key": person.key, "conversation_aliases": person.aliases} | content),
         )
 
 
@@ -183,7 +188,7 @@ def _messages(event: _Event) -> Iterator[InboundMessage]:
         ignored = said.is_empty or (group and event.call.raw.options.get("groups") != "yes")
         more = _said(message, said, person)
         if group:
-            more["conversation_key"] = ident(message["group_id"])
+            more |= {"conversation_key": ident(message["group_id"]), "conversation_aliases": ()}
         yield event.made("unsupported" if ignored else "message", identity, person, **more)
 
 
@@ -245,8 +250,10 @@ def _statuses(event: _Event) -> Iterator[InboundMessage]:
         "error_code": problem.get("code"),
         "error": problem.get("title"),
     }
-    chat = ident_or_none(status.get("recipient_id")) if group else person.key
-    yield event.made("status", identity, person, target=target, fields=fields(facts), conversation_key=chat)
+    chat: dict[str, Any] = {}
+    if group:
+        chat = {"conversation_key": ident_or_none(status.get("recipient_id")), "conversation_aliases": ()}
+    yield event.made("status", identity, person, target=target, fields=fields(facts), **chat)
 
 
 def _echoes(event: _Event) -> Iterator[InboundMessage]:

@@ -18,7 +18,7 @@ Key = tuple[UUID, UUID]
 RotationKey = tuple[UUID, str, str]
 """Workspace, department, category (empty for the department itself)."""
 RefKey = tuple[UUID, str, str]
-"""Workspace, kind of reference (`mail`, `chat`), value."""
+"""Workspace, kind of reference (`mail`, `chat` …), value."""
 
 
 class StoredAt(NamedTuple):
@@ -56,6 +56,8 @@ class MessageRow(NamedTuple):
     partition: int
     offset: int
     payload: str
+    content: str | None
+    duplicate_of: UUID | None
 
 
 class DuplicateRow(NamedTuple):

@@ -20,7 +20,7 @@ TAG_SEPARATOR = "\x1f"
 _MESSAGES = (
     *("workspaces", "messages", "tickets", "customers", "channels", "accounts", "provider_ids", "kinds"),
     *("directions", "targets", "bodies", "happened", "received", "out_of_order"),
-    *("topics", "partitions", "offsets", "payloads"),
+    *("topics", "partitions", "offsets", "payloads", "contents", "duplicate_of"),
 )
 _DUPLICATES = ("topics", "partitions", "offsets", "messages", "at")
 _TICKETS = (

@@ -103,8 +103,8 @@ def message(name: str = "one", **given: Any) -> InboundMessage:
 
 def mail(name: str, email: str, *reply_to: str, **given: Any) -> InboundMessage:
     """A mail whose Message-ID is its name."""
-    given.setdefault("fields", {"message_id": name})
-    return message(name, channel="email", account="support", email=email, reply_to=reply_to, **given)
+    values = {"channel": "email", "account": "support", "fields": {"message_id": name}} | given
+    return message(name, email=email, reply_to=reply_to, **values)
 
 
 def chat(name: str, conversation: str = "555", **given: Any) -> InboundMessage:
@@ -115,7 +115,7 @@ def chat(name: str, conversation: str = "555", **given: Any) -> InboundMessage:
 
 
 def resolved(
-    inbound: InboundMessage, customer: UUID | None = None, trust: Any = "claimed"
+    inbound: InboundMessage, customer: UUID | None = None, trust: Any = "claimed", **known: Any
 ) -> ResolvedMessage:
     return ResolvedMessage(
         workspace=inbound.workspace,
@@ -123,6 +123,7 @@ def resolved(
         position=Position(topic="frontdesk.inbound.v1", partition=0, offset=0),
         inbound=msgspec.Raw(encode(inbound)),
         customer=CustomerLink(id=customer or uuid5(NAMESPACE_OID, "customer"), trust=trust),
+        **known,
     )
 
 
@@ -134,8 +135,9 @@ class Desk:
         self.facts = facts or Facts()
         self.staff = staff or Staff()
 
-    def take(self, inbound: InboundMessage, now: datetime = NOW) -> Plan:
-        placement = place(resolved(inbound), inbound, self.facts, self.rules, now)
+    def take(self, inbound: InboundMessage, now: datetime = NOW, **known: Any) -> Plan:
+        """`known`: what identity adds to the message (`customer`, `trust`, `order_numbers`)."""
+        placement = place(resolved(inbound, **known), inbound, self.facts, self.rules, now)
         self.facts.after(placement)
         plan = assign(placement, self.staff, self.rules)
         self.staff.after(plan, now)

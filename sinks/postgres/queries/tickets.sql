@@ -14,7 +14,8 @@ FROM unnest(%(workspaces)s::uuid[], %(messages)s::uuid[]) AS wanted(workspace, m
 JOIN messages m ON m.workspace = wanted.workspace AND m.message_id = wanted.message_id
 
 -- name: tickets_by_ref
--- The tickets that these references name: Message-IDs, chats and calls of stored messages, and tickets' own numbers.
+-- The tickets that these references name: Message-IDs, chats, calls and orders of stored messages, tickets' own numbers, and
+-- customers' newest open tickets.
 WITH wanted AS (
     SELECT * FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[]) AS w(workspace, kind, value)
 )
@@ -26,6 +27,14 @@ SELECT t.workspace, wanted.kind, wanted.value, t.ticket_id
 FROM wanted
 JOIN tickets t ON t.workspace = wanted.workspace
               AND t.number = CASE WHEN wanted.kind IN ('token', 'number') THEN wanted.value::bigint END
+UNION ALL
+SELECT wanted.workspace, wanted.kind, wanted.value, open.ticket_id
+FROM wanted CROSS JOIN LATERAL (
+    SELECT t.ticket_id FROM tickets t
+    WHERE t.workspace = wanted.workspace AND t.status <> 'solved'
+      AND t.customer_id = CASE WHEN wanted.kind = 'customer' THEN wanted.value::uuid END
+    ORDER BY t.created_at DESC LIMIT 10
+) AS open
 
 -- name: tickets_by_number
 -- What ratings are about. Whose a ticket is never changes, so nothing is locked for it.
@@ -64,12 +73,14 @@ CROSS JOIN LATERAL (
 -- name: insert_messages
 -- The terminal row of each message. Another offset of the same message is a duplicate, and not written here.
 INSERT INTO messages (workspace, message_id, ticket_id, customer_id, channel, account, provider_id, kind, direction,
-                      target, body_sha256, happened_at, received_at, out_of_order, topic, partition, "offset", payload)
+                      target, body_sha256, happened_at, received_at, out_of_order, topic, partition, "offset", payload,
+                      content_sha256, duplicate_of)
 SELECT * FROM unnest(%(workspaces)s::uuid[], %(messages)s::uuid[], %(tickets)s::uuid[], %(customers)s::uuid[],
                      %(channels)s::text[], %(accounts)s::text[], %(provider_ids)s::text[], %(kinds)s::text[],
                      %(directions)s::text[], %(targets)s::text[], %(bodies)s::text[], %(happened)s::timestamptz[],
                      %(received)s::timestamptz[], %(out_of_order)s::boolean[], %(topics)s::text[],
-                     %(partitions)s::int[], %(offsets)s::bigint[], %(payloads)s::json[])
+                     %(partitions)s::int[], %(offsets)s::bigint[], %(payloads)s::json[], %(contents)s::text[],
+                     %(duplicate_of)s::uuid[])
 ON CONFLICT DO NOTHING
 
 -- name: insert_duplicates

@@ -26,6 +26,13 @@ def test_a_chat_of_another_account_is_another_conversation(desk: Desk) -> None:
     assert desk.take(chat("two", account="other-bot")).ticket.id != first.ticket.id
 
 
+def test_a_chat_is_found_under_each_of_its_names(desk: Desk) -> None:
+    """WhatsApp tells a user id where it told the number alone before."""
+    by_number = desk.take(chat("one", "48601100200"))
+    both = desk.take(chat("two", "PL.777", conversation_aliases=("48601100200",)))
+    assert {both.ticket.id, desk.take(chat("three", "PL.777")).ticket.id} == {by_number.ticket.id}
+
+
 @pytest.mark.parametrize(("status", "after"), [("new", "new"), ("open", "open"), ("waiting", "open")])
 def test_the_customer_s_answer_moves_a_waiting_ticket(desk: Desk, status: str, after: str) -> None:
     first = desk.take(chat("one"))
@@ -84,8 +91,8 @@ def test_an_older_reference_joins_when_the_newer_one_is_another_person_s(desk: D
 
 
 def test_every_form_opens_a_ticket(desk: Desk) -> None:
-    first = desk.take(message("one", email="anna@x.example"))
-    assert desk.take(message("two", email="anna@x.example")).ticket.id != first.ticket.id
+    first = desk.take(message("one", email="anna@x.example", text="one"))
+    assert desk.take(message("two", email="anna@x.example", text="two")).ticket.id != first.ticket.id
 
 
 def test_what_an_agent_wrote_elsewhere_wakes_no_ticket(desk: Desk) -> None:
