@@ -31,7 +31,7 @@ from router.facts import (
     is_routed,
     is_unanswered,
 )
-from router.refs import Ref, content, conversation, named, repeats_within
+from router.refs import Ref, content, conversation, named, repeats_within, shared
 from router.replies import addressee
 from router.roster import Opening, staff_for
 from router.ruleset import RuleSet
@@ -84,7 +84,8 @@ async def decide(
     now: datetime,
     reply_keys: Sequence[bytes] = (),
 ) -> Writes:
-    """What the batch writes; `reply_keys` sign automatic answers. Locks in the order that every writer keeps: customers, tickets, rotations, agents."""
+    """What the batch writes; `reply_keys` sign automatic answers. Locks in the order that every writer keeps: customers,
+    conversations of several people, tickets, rotations, agents."""
     writes = Writes()
     fresh = await _fresh(connection, items, writes, now)
     routed = [item for item in fresh if is_routed(item.message) or is_echo(item.message)]
@@ -144,6 +145,9 @@ def _is_new(item: Item, known: dict[Key, StoredAt], writes: Writes, now: datetim
 
 async def _tickets(connection: Connection, routed: Sequence[Item]) -> _Tickets:
     customers = [key for item in routed if (key := item.customer)]
+    await continuity_facts.lock_conversations(
+        connection, filter(None, (shared(item.message) for item in routed))
+    )
     families = await continuity_facts.families(connection, customers)
     refs = {(item.message.workspace, *ref) for item in routed for ref in _named(item, families)}
     by_ref = await ticket_store.tickets_by_ref(connection, refs)

@@ -57,6 +57,16 @@ def conversation(message: InboundMessage) -> Iterator[Ref]:
             yield ("chat", f"{message.channel}:{message.account}:{name}")
 
 
+def shared(message: InboundMessage) -> str | None:
+    """The conversation, where several people may be in it (a wall, a group): their customers' locks do not keep them apart."""
+    key = message.conversation_key
+    if key is None or any(
+        handle.value.removeprefix("+") == key.removeprefix("+") for handle in message.sender.handles
+    ):
+        return None
+    return f"{message.workspace}:{message.channel}:{message.account}:{key}"
+
+
 def number_ref(ticket: NamedTicket) -> Ref:
     """A number with a token of ours says more than one that anybody can write."""
     return ("token" if ticket.signed else "number", str(ticket.number))

@@ -12,6 +12,12 @@ from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import Key
 
 
+async def lock_conversations(connection: Connection, keys: Iterable[str]) -> None:
+    """Until the transaction ends; in order."""
+    if wanted := sorted(set(keys)):
+        await connection.execute(queries("continuity")["lock_conversations"], {"keys": wanted})
+
+
 async def families(connection: Connection, customers: Iterable[Key]) -> dict[Key, tuple[UUID, ...]]:
     """Customer -> every id that stands for the same person, sorted, where there is more than the one."""
     found: dict[Key, list[UUID]] = {}

@@ -1,3 +1,7 @@
+-- name: lock_conversations
+-- Second in the lock order, after customers: two people who begin one conversation at once begin one ticket.
+SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%(keys)s::text[]) AS key
+
 -- name: families
 -- Each customer with all ids of the same person: of the root that merges led to, and of everybody merged into it.
 WITH wanted AS (

@@ -43,7 +43,7 @@ FROM unnest(%(workspaces)s::uuid[], %(numbers)s::bigint[]) AS wanted(workspace, 
 JOIN tickets t ON t.workspace = wanted.workspace AND t.number = wanted.number
 
 -- name: lock_tickets
--- Second in the lock order: the whole row, since it is the base of the next snapshot.
+-- Third in the lock order: the whole row, since it is the base of the next snapshot.
 SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
        t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
        t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.language, t.held_back,
