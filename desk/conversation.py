@@ -54,6 +54,8 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     attachments: tuple[File, ...] = ()
     fields: dict[str, str] = {}
     out_of_order: bool = False
+    duplicate_of: UUID | None = None
+    """The message that said the same shortly before: this one was sent a second time."""
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
     marks: tuple[Mark, ...] = ()
@@ -141,6 +143,7 @@ def _view(row: StoredMessage) -> MessageView:
         attachments=_files(row),
         fields=message.fields,
         out_of_order=row.out_of_order,
+        duplicate_of=row.duplicate_of,
     )
 
 

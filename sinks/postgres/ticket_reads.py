@@ -61,6 +61,7 @@ class StoredMessage(NamedTuple):
 
     happened_at: datetime
     out_of_order: bool
+    duplicate_of: UUID | None
     message: InboundMessage
     files: list[StoredFile]
 
@@ -153,8 +154,8 @@ class TicketReads:
         return TicketHistory(
             stored,
             [
-                StoredMessage(at, late, _inbound.decode(payload), _files.decode(files))
-                for at, late, payload, files in messages
+                StoredMessage(at, late, twin, _inbound.decode(payload), _files.decode(files))
+                for at, late, twin, payload, files in messages
             ],
             [
                 Decision(message_id=message, rule_set=rules, decided_at=at, record=msgspec.Raw(record))

@@ -56,8 +56,8 @@ class MessageRow(NamedTuple):
     partition: int
     offset: int
     payload: str
-    content: str | None
-    duplicate_of: UUID | None
+    content: str | None = None
+    duplicate_of: UUID | None = None
 
 
 class DuplicateRow(NamedTuple):

@@ -43,7 +43,7 @@ WITH own AS (
     FROM own JOIN messages m ON m.workspace = own.workspace AND m.channel = own.channel AND m.account = own.account
                             AND m.target = own.provider_id
 )
-SELECT m.happened_at, m.out_of_order, m.payload::text,
+SELECT m.happened_at, m.out_of_order, m.duplicate_of, m.payload::text,
        (SELECT coalesce(json_agg(json_build_object('place', f.place, 'state', f.state, 'reason', f.reason,
                                                    'sha256', f.sha256, 'type', f.type, 'size', f.size)), '[]')
         FROM media f WHERE f.workspace = m.workspace AND f.message_id = m.message_id)::text
