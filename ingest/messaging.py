@@ -25,6 +25,7 @@ _SYSTEM = frozenset(
         "message_request",
         "messaging_feedback",
         "game_play",
+        "payment",
     }
 )
 

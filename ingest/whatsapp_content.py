@@ -31,8 +31,10 @@ class Content(NamedTuple):
 
 
 def content(message: dict[str, Any]) -> Content:
-    """Empty for types that are not known."""
+    """Empty for types that are not known, and where the network has an error in the place of what was said."""
     kind = str(message.get("type"))
+    if kind not in message:
+        return Content()
     if kind in _FILES:
         return _file(kind, message[kind])
     reader = _READERS.get(kind)

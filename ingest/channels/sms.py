@@ -113,7 +113,9 @@ def _status(call: Call, given: Mapping[str, str], status: str) -> InboundMessage
 
 
 def _message(call: Call, given: Mapping[str, str]) -> InboundMessage:
-    text, attachments = words(given.get("Body", "")).strip(), tuple(_media(given))
+    # Some telephones fill up with NUL: there it stands for nothing.
+    text = words(given.get("Body", "").replace("\0", "")).strip()
+    attachments = tuple(_media(given))
     consent = _consent(given, text)
     has_place = "Latitude" in given and "Longitude" in given
     is_content = bool(text or attachments or has_place)
