@@ -176,7 +176,9 @@ def test_a_customer_who_goes_on_elsewhere_about_an_order_stays_on_the_ticket(cha
     arrived(chain, "wamid.r15")
     number, *_, by_phone, _ = ticket_of(chain, "wamid.r15")
     by_mail = ticket_of(chain, "before@mail")[3]
-    merged = chain.command("customer", "merge", str(by_mail), str(by_phone), "--actor", "lea")
+    merged = chain.command(
+        "customer", "merge", str(by_mail), str(by_phone), "--actor", "lea", "--reason", "said so"
+    )
     assert merged.returncode == 0, merged.stderr
     deliver(
         chain,
