@@ -9,7 +9,9 @@ from contracts.ids import workspace_id
 from ingest.chat_sessions import ChatSessions
 from ingest.intake import Intake
 from ingest.spool import pending
+from router.rule_timers import RuleTimers
 from router.sweep import Sweep
+from router.timers import DeadlineTimers
 from runtime.clock import Clock
 from runtime.hosts import host
 from runtime.kafka import Producer
@@ -26,8 +28,8 @@ from sinks.verify import Verifier
 
 
 def services(settings: Settings) -> Sequence[Service]:
-    """Verifier, sweeper of the archive, audit sealer, dead-letter feeder, gauges, the sessions of chats, the ends of shifts and leases: all with the role
-    that sees every workspace."""
+    """Verifier, sweeper of the archive, audit sealer, dead-letter feeder, gauges, deadlines, rules by time, the sessions of
+    chats, the ends of shifts and leases: all with the role that sees every workspace."""
     clock = Clock(settings.clock)
     database = Database(settings.postgres_system)
     producer = Producer(settings.kafka)
@@ -42,6 +44,8 @@ def services(settings: Settings) -> Sequence[Service]:
         Sweeper(settings, database, archive, spooled),
         Sealer(settings, database, clock),
         Gauges(database, clock),
+        DeadlineTimers(database, clock),
+        RuleTimers(database, clock),
         ChatSessions(Database(settings.postgres_system, max_size=1), intake, chats, clock),
         Sweep(Database(settings.postgres_system, max_size=1), clock, workspaces),
     ]

@@ -192,6 +192,12 @@ class RuleSet:
         node = self.category(category)
         return self.membership.members(department, node.path if node else None)
 
+    def leads(self, department: str) -> tuple[str, ...]:
+        """Who is told when its work is late: the leads among its members, else every lead."""
+        leads = [agent.id for agent in self.agents.values() if agent.role == "lead" and agent.active]
+        members = self.members(department, None)
+        return tuple(agent for agent in leads if agent in members) or tuple(leads)
+
     def method(self, department: str, category: str | None) -> Method:
         """The category's method, else the department's; without either the queue."""
         node = self.category(category)

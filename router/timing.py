@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from contracts.alarms import Alarm
 from contracts.ticket import Moment, Ticket
 from router.clocks import fold, noted
 from router.service_levels import ServiceLevels
@@ -45,9 +46,11 @@ def changed(
     return _with(msgspec.structs.replace(after, transfers=before.transfers + transferred), moments, levels)
 
 
-def told(ticket: Ticket, moment: Moment, levels: ServiceLevels) -> Ticket:
-    """The ticket after somebody was told that a deadline is near or missed."""
-    return _with(ticket, noted(ticket.moments, moment), levels)
+def told(ticket: Ticket, alarm: Alarm, now: datetime, levels: ServiceLevels) -> Ticket:
+    """The ticket after somebody was told that a deadline is near or missed. The deadlines stay as they are."""
+    moments = ticket.moments or _beginning(ticket, _began(ticket), levels, ticket.deadline is not None)
+    moment = Moment(kind=alarm.kind, at=now, clock=alarm.clock, due_at=alarm.due_at)
+    return msgspec.structs.replace(ticket, moments=(*moments, moment))
 
 
 def _beginning(ticket: Ticket, at: datetime, levels: ServiceLevels, wants_answer: bool) -> tuple[Moment, ...]:

@@ -20,6 +20,8 @@ NAMES = frozenset(
         "telegram.after_produce",
         "media.after_archive",
         "senders.after_send",
+        "timers.before_commit",
+        "timers.after_commit",
         "host.before_ack",
     }
 )

@@ -157,8 +157,45 @@ route_decisions = Counter(
 )
 route_rule_matches = Counter("frontdesk_route_rule_matches", "Which rules ever match.", ["rule"])
 tickets = Gauge("frontdesk_tickets", "Tickets by department and status.", ["department", "status"])
-due_soon = Gauge("frontdesk_due_soon", "Unsolved tickets due within 30 minutes.", ["department"])
-overdue = Gauge("frontdesk_overdue", "Unsolved tickets past their deadline.", ["department"])
+due_soon = Gauge(
+    "frontdesk_due_soon", "Tickets on which a deadline runs out within 30 minutes.", ["department"]
+)
+overdue = Gauge(
+    "frontdesk_overdue", "Tickets on which a deadline that still runs has passed.", ["department"]
+)
+breaches_projected = Gauge(
+    "frontdesk_breaches_projected",
+    "How many of the open tickets will miss their deadline at the pace of the last hours.",
+    ["department"],
+)
+sla_at_risk = Gauge(
+    "frontdesk_sla_at_risk", "Deadlines that are near or passed, and still run.", ["department", "kind"]
+)
+sla_breaches = Counter(
+    "frontdesk_sla_breaches", "Deadlines that were missed, told once each.", ["department", "kind"]
+)
+backlog_growth = Gauge(
+    "frontdesk_backlog_growth",
+    "Tickets that came to a department within the last hour, less those solved.",
+    ["department"],
+)
+transfers = Counter(
+    "frontdesk_transfers", "How often a department's tickets went to another one.", ["department"]
+)
+transfer_ratio = Gauge(
+    "frontdesk_transfer_ratio",
+    "Of the tickets that began in a department within 30 days: the share that went to another one.",
+    ["department"],
+)
+first_pass_correct_ratio = Gauge(
+    "frontdesk_first_pass_correct_ratio",
+    "Of the same tickets: the share that stayed where the first decision put them.",
+    ["department"],
+)
+tickets_without_action = Gauge(
+    "frontdesk_tickets_without_action",
+    "Unsolved tickets with neither an owner or a queue nor a next time to act. Must be 0.",
+)
 unassigned_oldest_age = Gauge(
     "frontdesk_unassigned_oldest_age_seconds", "How long the oldest unassigned ticket waits.", ["department"]
 )

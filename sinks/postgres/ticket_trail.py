@@ -11,6 +11,7 @@ from contracts.alarms import alarms
 from contracts.base import encode
 from contracts.ids import ticket_event_id
 from contracts.ticket import Cause, Change, Ticket, TicketEvent
+from runtime import metrics
 from sinks.audit import GENESIS, entry_hash
 from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket
@@ -30,8 +31,8 @@ def add_change(
     now: datetime,
     pulled: bool = False,
 ) -> StoredTicket:
-    """Adds all three, with the timer of its deadlines, and returns the ticket as it is then stored. `before`: as it was, None for a new one; `pulled`:
-    whether its agent took it by pulling."""
+    """Adds all three, with the timer of its deadlines, and returns the ticket as it is then stored. `before`: as it was, None
+    for a new one; `pulled`: whether its agent took it by pulling."""
     version, ticket = (
         before.version + 1 if before else 1,
         _held(before.ticket if before else None, ticket, now),
@@ -51,6 +52,8 @@ def add_change(
         cause=cause,
         occurred_at=now,
     )
+    if before is not None and before.ticket.department != ticket.department:
+        metrics.transfers.labels(before.ticket.department).inc()
     writes.tickets[key] = StoredTicket(ticket, version, pulled, head)
     writes.timers[(ticket.workspace, DEADLINES, str(ticket.id))] = min(
         (alarm.at for alarm in alarms(ticket)), default=None

@@ -7,8 +7,9 @@ once, however many processes are at it, and again when the transaction is lost.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
@@ -54,3 +55,54 @@ async def claim_timers(connection: Connection, timers: Iterable[Timer]) -> list[
         return []
     rows = await (await connection.execute(queries("timers")["claim_timers"], arrays)).fetchall()
     return sorted(Timer(*row) for row in rows)
+
+
+class Waiting(NamedTuple):
+    """A ticket that a trigger by time is about. `since`: its deadline, or since when nobody holds it."""
+
+    workspace: UUID
+    ticket: UUID
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimedQuestion:
+    """Which tickets: of one department, whose deadline (`near_deadline`) or wait for an agent (`long_unassigned`) lies
+    before `until`. `trigger` is the rule's own."""
+
+    about: Literal["near_deadline", "long_unassigned"]
+    workspace: UUID
+    department: str
+    trigger: str
+    until: datetime
+
+
+async def unasked(connection: Connection, question: TimedQuestion, limit: int) -> list[Waiting]:
+    """Tickets that the trigger was not asked about for this deadline or wait, the longest due first. Locks nothing."""
+    parameters = {
+        "workspace": question.workspace,
+        "department": question.department,
+        "trigger": question.trigger,
+        "until": question.until,
+        "limit": limit,
+    }
+    rows = await (await connection.execute(queries("timers")[question.about], parameters)).fetchall()
+    return [Waiting(*row) for row in rows]
+
+
+async def ask_rules(
+    connection: Connection, trigger: str, waiting: Iterable[Waiting]
+) -> list[tuple[UUID, UUID]]:
+    """Remembers that the trigger is asked about these; (workspace, ticket) of those that nobody else was quicker with."""
+    rows = [(item.workspace, item.ticket, trigger, item.since) for item in sorted(waiting)]
+    if not rows:
+        return []
+    arrays = columns(("workspaces", "tickets", "triggers", "since"), rows)
+    found = await (await connection.execute(queries("timers")["ask_rules"], arrays)).fetchall()
+    return sorted((workspace, ticket) for workspace, ticket in found)
+
+
+async def all_workspaces(connection: Connection) -> list[UUID]:
+    """Every workspace there is."""
+    rows = await (await connection.execute(queries("timers")["workspaces"])).fetchall()
+    return [workspace for (workspace,) in rows]

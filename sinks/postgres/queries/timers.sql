@@ -27,3 +27,39 @@ USING unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(subjects)s::text[], %(
 WHERE t.workspace = wanted.workspace AND t.kind = wanted.kind AND t.subject = wanted.subject
   AND t.due_at = wanted.due_at
 RETURNING t.workspace, t.kind, t.subject, t.due_at
+
+-- name: near_deadline
+-- Tickets of a department that are due by then, and of which this trigger was not asked for that deadline.
+SELECT t.workspace, t.ticket_id, t.due_at
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.department = %(department)s AND t.status <> 'solved'
+  AND t.due_at <= %(until)s
+  AND NOT EXISTS (SELECT FROM timed_rules r
+                  WHERE r.workspace = t.workspace AND r.ticket_id = t.ticket_id AND r.trigger = %(trigger)s
+                    AND r.since = t.due_at)
+ORDER BY t.due_at
+LIMIT %(limit)s
+
+-- name: long_unassigned
+-- Tickets that wait in a department's queue since then or longer, and of which this trigger was not asked for that wait.
+SELECT t.workspace, t.ticket_id, t.held_since
+FROM tickets t
+WHERE t.workspace = %(workspace)s AND t.department = %(department)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+  AND t.held_since <= %(until)s
+  AND NOT EXISTS (SELECT FROM timed_rules r
+                  WHERE r.workspace = t.workspace AND r.ticket_id = t.ticket_id AND r.trigger = %(trigger)s
+                    AND r.since = t.held_since)
+ORDER BY t.held_since
+LIMIT %(limit)s
+
+-- name: ask_rules
+-- Remembers that a trigger is asked; returns those of which nobody did.
+INSERT INTO timed_rules (workspace, ticket_id, trigger, since)
+SELECT * FROM unnest(%(workspaces)s::uuid[], %(tickets)s::uuid[], %(triggers)s::text[], %(since)s::timestamptz[])
+ON CONFLICT (workspace, ticket_id, trigger) DO UPDATE SET since = excluded.since
+WHERE timed_rules.since IS DISTINCT FROM excluded.since
+RETURNING workspace, ticket_id
+
+-- name: workspaces
+-- All of them.
+SELECT workspace FROM workspaces
