@@ -10,7 +10,6 @@ from contracts.inbound import InboundMessage
 from contracts.ticket import Deadline, Segment
 
 _PLAUSIBLE = timedelta(hours=24)
-_FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def due(
@@ -26,7 +25,7 @@ def due(
     at = start.astimezone(UTC)
     if not left:
         return Deadline(due_at=at, started_at=at, target_seconds=0, calendar=hours.id)
-    for segment in _worked(start, hours, pauses):
+    for segment in (part for whole in hours.segments(start) for part in _without(whole, pauses)):
         end = min(segment.end, segment.start + left)
         used.append(Segment(start=segment.start, end=end))
         left -= end - segment.start
@@ -46,10 +45,10 @@ def elapsed(
 ) -> tuple[Segment, ...]:
     """The working time from start to end without the pauses; none when end lies before start."""
     found, end = list[Segment](), end.astimezone(UTC)
-    for segment in _worked(start, hours, pauses, end):
+    for segment in hours.segments(start):
         if segment.start >= end:
             break
-        found.append(Segment(start=segment.start, end=min(segment.end, end)))
+        found += _without(Segment(start=segment.start, end=min(segment.end, end)), pauses)
     return tuple(found)
 
 
@@ -79,19 +78,14 @@ def starts_at(message: InboundMessage) -> datetime:
     return message.server_at if timedelta() <= age <= _PLAUSIBLE else message.received_at
 
 
-def _worked(
-    start: datetime, hours: WorkingHours, pauses: Sequence[Segment], end: datetime = _FOREVER
-) -> Iterator[Segment]:
-    """Working time without the pauses. `end`: what begins later is not asked for; a pause may last for ever."""
-    for segment in hours.segments(start):
-        if segment.start >= end:
-            return
-        at = segment.start
-        for pause in pauses:
-            if pause.end <= at or pause.start >= segment.end:
-                continue
-            if pause.start > at:
-                yield Segment(start=at, end=pause.start)
-            at = min(pause.end, segment.end)
-        if at < segment.end:
-            yield Segment(start=at, end=segment.end)
+def _without(segment: Segment, pauses: Sequence[Segment]) -> Iterator[Segment]:
+    """What the pauses leave of it."""
+    at = segment.start
+    for pause in pauses:
+        if pause.end <= at or pause.start >= segment.end:
+            continue
+        if pause.start > at:
+            yield Segment(start=at, end=pause.start)
+        at = min(pause.end, segment.end)
+    if at < segment.end:
+        yield Segment(start=at, end=segment.end)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.postgres import Database
+from sinks import ticket_gauges
 from sinks.periodic import Periodic
 from sinks.postgres.sql import queries
-
-_DUE_SOON = timedelta(minutes=30)
 
 
 class Gauges(Periodic):
@@ -24,25 +23,10 @@ class Gauges(Periodic):
     async def tick(self) -> None:
         await self._database.open()
         now = self._clock.now()
-        await self._tickets(now)
+        await ticket_gauges.refresh(self._database, now)
         await self._parked(now)
         await self._outbox(now)
         await self._media(now)
-
-    async def _tickets(self, now: datetime) -> None:
-        parameters = {"now": now, "horizon": now + _DUE_SOON}
-        rows = await self._database.fetch([], queries("gauges")["tickets"], parameters)
-        for gauge in (metrics.tickets, metrics.due_soon, metrics.overdue, metrics.unassigned_oldest_age):
-            gauge.clear()
-        waiting: dict[str, datetime] = {}
-        for department, status, count, soon, late, since in rows:
-            metrics.tickets.labels(department, status).set(count)
-            metrics.due_soon.labels(department).inc(soon)
-            metrics.overdue.labels(department).inc(late)
-            if since:
-                waiting[department] = min(since, waiting.get(department, since))
-        for department, since in waiting.items():
-            metrics.unassigned_oldest_age.labels(department).set(_age(since, now))
 
     async def _parked(self, now: datetime) -> None:
         rows = await self._database.fetch([], queries("gauges")["parked"])

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.base import encode
-from contracts.calendars import WEEKDAYS, WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.rules import Actions, Condition, Rule
-from contracts.workspace import Calendar
-from router.deadlines import before, due
 from router.decide import assign, carried, place
 from router.facts import Facts, Plan, Staff
 from tests.support.routing import NOW, Desk, chat, mail, message, resolved, rule_set
@@ -97,50 +93,6 @@ def test_every_ticket_has_one_department_and_an_agent_or_a_queue_and_a_deadline(
         assert (plan.ticket.agent is None) != (plan.ticket.queue is None)
         assert plan.ticket.department
         assert plan.ticket.deadline is not None
-
-
-clocks = st.integers(0, 24 * 4).map(lambda quarter: f"{quarter // 4:02}:{quarter % 4 * 15:02}")
-spans = st.tuples(clocks, clocks).filter(lambda span: span[0] != span[1] and span[0] != "24:00")
-days = st.dictionaries(
-    st.sampled_from(WEEKDAYS), st.lists(spans, min_size=1, max_size=3).map(tuple), min_size=1
-)
-calendars = st.builds(
-    lambda zone, hours: WorkingHours(Calendar(id="any", zone=zone, hours=hours)),
-    st.sampled_from(["UTC", "Europe/Warsaw", "America/New_York", "Australia/Lord_Howe"]),
-    days,
-)
-instants = st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
-targets = st.integers(1, 40 * 3600)
-
-
-@given(calendars, instants, targets)
-def test_segments_add_up_to_the_target_and_do_not_overlap(
-    calendar: WorkingHours, start: datetime, target: int
-) -> None:
-    deadline = due(start, target, calendar)
-    total = sum((segment.end - segment.start for segment in deadline.segments), timedelta())
-    assert total == timedelta(seconds=target)
-    assert deadline.due_at == deadline.segments[-1].end
-    assert deadline.segments[0].start >= start
-    for left, right in zip(deadline.segments, deadline.segments[1:], strict=False):
-        assert left.end <= right.start
-
-
-@given(calendars, instants, st.timedeltas(timedelta(0), timedelta(days=9)), targets, targets)
-def test_a_deadline_is_never_earlier_for_a_later_start_or_a_larger_target(
-    calendar: WorkingHours, start: datetime, later: timedelta, target: int, more: int
-) -> None:
-    assert due(start, target, calendar).due_at <= due(start + later, target, calendar).due_at
-    assert due(start, target, calendar).due_at < due(start, target + more, calendar).due_at
-
-
-@given(calendars, instants, targets)
-def test_the_working_time_until_the_deadline_is_the_target(
-    calendar: WorkingHours, start: datetime, target: int
-) -> None:
-    end = due(start, target, calendar).due_at
-    assert calendar.between(start, end) == timedelta(seconds=target)
-    assert due(before(end, target, calendar), target, calendar).due_at == end
 
 
 conditions = st.builds(
