@@ -9,6 +9,7 @@ from contracts.ids import workspace_id
 from ingest.chat_sessions import ChatSessions
 from ingest.intake import Intake
 from ingest.spool import pending
+from router.outlook import Outlook
 from router.rule_timers import RuleTimers
 from router.sweep import Sweep
 from router.timers import DeadlineTimers
@@ -44,6 +45,7 @@ def services(settings: Settings) -> Sequence[Service]:
         Sweeper(settings, database, archive, spooled),
         Sealer(settings, database, clock),
         Gauges(database, clock),
+        Outlook(database, clock),
         DeadlineTimers(database, clock),
         RuleTimers(database, clock),
         ChatSessions(Database(settings.postgres_system, max_size=1), intake, chats, clock),

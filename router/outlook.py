@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from router.attendance import Attendance
 from router.ruleset import RuleSet
 from router.rulesets import RuleSets
 from runtime import metrics
@@ -74,10 +73,9 @@ class Outlook(Periodic):
 
 def present(rules: RuleSet, said: Mapping[str, str | None], now: datetime) -> dict[str, int]:
     """Department -> how many of its members are there."""
-    attendance = Attendance(rules.workspace)
     return {
         department.id: sum(
-            attendance.missing(agent, said.get(agent), now) is None
+            rules.attendance.missing(agent, said.get(agent), now) is None
             for agent in rules.members(department.id, None)
         )
         for department in rules.workspace.departments

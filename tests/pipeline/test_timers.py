@@ -23,7 +23,7 @@ from router.timers import DeadlineTimers
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres.config_store import ConfigStore
-from sinks.postgres.rows import StoredTicket, stored_tickets
+from sinks.postgres.rows import StoredTicket
 from sinks.postgres.sql import queries
 from sinks.postgres.ticket_store import Writes, lock_tickets
 from sinks.postgres.ticket_trail import add_change
@@ -257,14 +257,5 @@ async def test_tickets_from_before_there_were_timers_have_theirs(store: Store) -
     await store.tick(3)
     assert await store.told(ticket) == MISSED
     async with store.database.transaction() as connection:
-        cursor = await connection.execute(
-            queries("ticket_reads")["one_ticket"],
-            {
-                "workspace": store.workspace,
-                "number": ticket.number,
-                "id": None,
-                "visible": None,
-            },
-        )
-        (stored,) = await stored_tickets(cursor)
-    assert stored.ticket.deadline == ticket.deadline
+        stored = await lock_tickets(connection, [(store.workspace, ticket.id)])
+    assert stored[(store.workspace, ticket.id)].ticket.deadline == ticket.deadline
