@@ -134,6 +134,9 @@ async def erase_customers(
         await _run(connection, query, subject, **members)
     known = {kind: [value for of, value, _ in handles if of == kind] for kind in ("email", "phone")}
     await _run(connection, "orders", subject, emails=known["email"], phones=known["phone"])
+    await _run(connection, "codes", subject, emails=known["email"], **members)
+    sent = {"tickets": list(subject.tickets), "emails": known["email"]}
+    await _run(connection, "deliveries", subject, now=now, **sent)
     rows = await _rows(connection, "customers", subject, now=now, **members)
     return sorted((customer, version) for customer, version in rows)
 

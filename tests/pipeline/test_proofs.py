@@ -21,6 +21,8 @@ from contracts.outbound import OutboundMessage
 from contracts.workspace import MailSender
 from desk.proofs import PER_ADDRESS
 from identity.audit import differences
+from runtime.postgres import Database
+from sinks.postgres.delivery_store import DeliveryStore
 from sinks.postgres.proof_store import MAX_ATTEMPTS
 from tests.support.command import frontdesk
 from tests.support.desk import SHOP, Desk, running_desk
@@ -289,3 +291,17 @@ async def test_the_commands(rig: Rig, database: Dsns, tmp_path: Path) -> None:
     kinds = {one["kind"] for one in (await rig.customer(dm))["handles"]}
     assert kinds == {"igsid", "email", "phone"}
     assert (await rig.customer("external_id:7"))["handles"][0]["proof"] == "authoritative"
+
+
+async def test_an_erased_customer_leaves_no_code_and_no_mail(rig: Rig, database: Dsns) -> None:
+    dm = await rig.write("dm", ("igsid", "178", "channel"))
+    await rig.confirm(await rig.send(dm), (await rig.mailed())[1])
+    await rig.prove()
+    async with Database(database.app) as app:
+        await DeliveryStore(app).add([(await rig.mailed())[0]])
+    settings = {"postgres": database.app, "workspace": CONFIG.slug}
+    erased = await frontdesk("customer", "erase", str(dm), "--reason", "asked for", **settings)
+    assert erased.code == 0, erased.errors
+    assert await rig.desk.rows("SELECT 1 FROM proof_codes") == []
+    rows = await rig.desk.rows("SELECT state, reason, recipient, payload::text FROM deliveries")
+    assert rows == [("failed", "erased", "", "{}")]

@@ -61,6 +61,21 @@ UPDATE orders o SET email = CASE WHEN o.email = ANY(%(emails)s::text[]) THEN NUL
     phone = CASE WHEN o.phone = ANY(%(phones)s::text[]) THEN NULL ELSE o.phone END
 WHERE o.workspace = %(workspace)s AND (o.email = ANY(%(emails)s::text[]) OR o.phone = ANY(%(phones)s::text[]))
 
+-- name: codes
+-- Codes that were mailed to them, or for them.
+DELETE FROM proof_codes p
+WHERE p.workspace = %(workspace)s
+  AND (p.customer_id = ANY(%(members)s::uuid[]) OR p.value = ANY(%(emails)s::text[]))
+
+-- name: deliveries
+-- Mail to them. What has not left never will.
+UPDATE deliveries d SET recipient = '', payload = '{}', reply = NULL,
+    reason = CASE WHEN d.state = 'waiting' THEN 'erased' ELSE d.reason END,
+    state = CASE WHEN d.state = 'waiting' THEN 'failed' ELSE d.state END,
+    finished_at = coalesce(d.finished_at, %(now)s)
+WHERE d.workspace = %(workspace)s
+  AND (d.ticket_id = ANY(%(tickets)s::uuid[]) OR d.recipient = ANY(%(emails)s::text[]))
+
 -- name: replied
 -- Whom an automatic answer went to, under the digest, so that none goes twice a day all the same.
 UPDATE automatic_replies r SET recipient = g.digest
