@@ -30,6 +30,7 @@ from desk.presence import People
 from desk.proof_routes import ROUTES as PROOF_ROUTES
 from desk.proofs import Proofs
 from desk.pull import Pull
+from desk.seen import seen
 from desk.tickets import DepartmentCounts, Queue, TicketDetail, Tickets
 from desk.versions import IdempotencyKey, IfMatch, TicketSummary, etag, expected, summary
 from desk.work import Work
@@ -111,7 +112,7 @@ async def answer_ticket(
     key: IdempotencyKey = None,
 ) -> Response[AnswerSent]:
     sent = await answers.send(request.user, number, data.text, key or str(uuid4()), expected(if_match))
-    body = AnswerSent(ticket=sent.stored.ticket, version=sent.stored.version, message=sent.answer)
+    body = AnswerSent(ticket=seen(sent.stored.ticket, ()), version=sent.stored.version, message=sent.answer)
     return Response(body, headers={"ETag": etag(sent.stored.version)})
 
 

@@ -12,6 +12,7 @@ from contracts.ticket import Ticket
 from contracts.workspace import Workspace
 from desk.auth import Viewer
 from desk.conversation import MessageView, fold, with_answers
+from desk.seen import seen, seen_decision
 from router import statuses
 from runtime.postgres import Database
 from sinks.postgres.answer_store import answers_of
@@ -75,7 +76,7 @@ class Tickets:
         ticket = history.stored.ticket
         department = next((d for d in viewer.config.departments if d.id == ticket.department), None)
         return TicketDetail(
-            ticket=ticket,
+            ticket=seen(ticket, viewer.visible),
             version=history.stored.version,
             state=statuses.current(ticket, department),
             moves=statuses.allowed(ticket, department),
@@ -84,7 +85,7 @@ class Tickets:
                 await answers_of(self._database, viewer.workspace, ticket.id),
             ),
             notes=await notes_of(self._database, viewer.workspace, ticket.id),
-            decisions=history.decisions,
+            decisions=[seen_decision(one, viewer.visible) for one in history.decisions],
             audit=history.audit,
         )
 

@@ -10,6 +10,7 @@ from litestar.params import HeaderParameter
 
 from contracts.errors import Refused
 from contracts.ticket import Ticket
+from desk.seen import seen
 from sinks.postgres.rows import StoredTicket
 
 IfMatch = Annotated[
@@ -26,7 +27,7 @@ IdempotencyKey = Annotated[
 
 
 class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A ticket without its conversation."""
+    """A ticket without its conversation, and without the earlier tickets that it tells of."""
 
     ticket: Ticket
     version: int
@@ -34,7 +35,7 @@ class TicketSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def summary(stored: StoredTicket) -> TicketSummary:
     """What lists and changes answer with."""
-    return TicketSummary(ticket=stored.ticket, version=stored.version)
+    return TicketSummary(ticket=seen(stored.ticket, ()), version=stored.version)
 
 
 def respond(stored: StoredTicket, status: int = 200) -> Response[TicketSummary | None]:

@@ -20,6 +20,7 @@ from frontdesk.commands import (
     customer,
     deadletters,
     deadline,
+    deliveries,
     ingestion,
     keys,
     orders,
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, ingestion, routing, deadline, assignment, tickets, canonical, channels):
+for module in (system, ingestion, routing, deadline, assignment, tickets, canonical, channels, deliveries):
     module.register(app)
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")

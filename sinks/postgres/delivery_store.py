@@ -26,6 +26,23 @@ class Claimed(NamedTuple):
     attempts: int
 
 
+class ListedDelivery(NamedTuple):
+    """A message with its fate so far. `ticket`: its number."""
+
+    outbound_id: UUID
+    ticket: int | None
+    channel: str
+    recipient: str
+    state: str
+    attempts: int
+    unsure: bool
+    reason: str | None
+    reply: str | None
+    created_at: datetime
+    due_at: datetime
+    finished_at: datetime | None
+
+
 class DeliveryStore:
     """Raises `Transient` while Postgres is away."""
 
@@ -47,6 +64,12 @@ class DeliveryStore:
         parameters = {"workspaces": mine, "now": now, "until": until}
         rows = await self._database.fetch(mine, queries("deliveries")["claim"], parameters)
         return Claimed(_messages.decode(rows[0][0]), rows[0][1]) if rows else None
+
+    async def listed(self, workspace: UUID, state: str | None, limit: int) -> list[ListedDelivery]:
+        """The newest; of one state, or of all."""
+        parameters = {"workspace": workspace, "state": state, "limit": limit}
+        rows = await self._database.fetch([workspace], queries("deliveries")["listed"], parameters)
+        return [ListedDelivery(*row) for row in rows]
 
     async def finish(
         self,

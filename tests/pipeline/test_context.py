@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 import pytest
 
+from contracts.base import encode
 from contracts.inbound import InboundMessage
-from contracts.resolved import Context
+from contracts.resolved import Context, RecentTicket
 from contracts.workspace import Store
 from identity.orders import ADAPTERS
 from identity.orders.guarded import Guarded
@@ -19,6 +21,7 @@ from identity.orders.source import OrderSource
 from runtime.postgres import Database
 from sinks.postgres import order_store
 from sinks.postgres.order_store import OrderRow
+from tests.support.desk import running_desk, ticket
 from tests.support.routing import DAY, NOW, WORKSPACE, chat, mail, message, workspace
 from tests.support.shop import configure
 from tests.support.shopify import ShopifyShop, order, shopify
@@ -183,3 +186,29 @@ async def test_read_again_a_message_does_not_find_its_own_ticket(line: Stages) -
     await line.take(first)
     (again,) = await line.resolve(first)
     assert again.recent_tickets == ()
+
+
+async def test_agents_are_told_nothing_of_other_departments_tickets(database: Dsns) -> None:
+    """R-21: not by a list, not by a ticket of theirs, not by its decision."""
+    async with running_desk(database) as desk:
+        theirs, other = ticket("support"), ticket("returns", subject="secret")
+        recent = tuple(
+            RecentTicket(ticket=one.id, number=one.number, subject=one.subject, department=one.department)
+            for one in (theirs, other)
+        )
+        told = ticket("support", context=Context(order_numbers=("1042",), recent_tickets=recent))
+        await desk.add(theirs, other, told)
+        record = encode({"context": told.context, "rules": []}).decode()
+        await desk.rows(
+            "INSERT INTO decisions VALUES (%s, %s, %s, 'v1', now(), %s::json) RETURNING 1",
+            (told.workspace, UUID(int=1), told.id, record),
+        )
+        async with await desk.client("cem") as cem, await desk.client("lea", "lead") as lea:
+            mine = await cem.get(f"/tickets/{told.number}")
+            assert [one["number"] for one in mine.json()["ticket"]["context"]["recent_tickets"]] == [
+                theirs.number
+            ]
+            assert "secret" not in mine.text
+            assert mine.json()["decisions"][0]["record"]["context"]["order_numbers"] == ["1042"]
+            assert "secret" in (await lea.get(f"/tickets/{told.number}")).text
+            assert "secret" not in (await cem.get("/tickets")).text

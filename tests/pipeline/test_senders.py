@@ -167,6 +167,21 @@ async def test_a_refusal_for_good_is_kept_with_its_words(
     ]
 
 
+async def test_people_can_look_at_what_was_refused(rig: Rig, server: MailServer, database: Dsns) -> None:
+    server.answers["RCPT"] = ["550 5.1.1 no such user"]
+    await rig.note(mail(), mail("two", created_at=NOW - timedelta(seconds=1)))
+    await rig.send()
+    settings = {"postgres": database.app, "workspace": "shop"}
+    listed = await frontdesk("deliveries", "--state", "failed", "--json", **settings)
+    (row,) = listed.rows
+    assert (row["recipient"], row["reason"], row["reply"]) == (
+        "anna@x.example",
+        "recipient_refused",
+        "550 5.1.1 no such user",
+    )
+    assert len((await frontdesk("deliveries", "--json", **settings)).rows) == 2
+
+
 async def test_it_is_given_up_after_five_days(rig: Rig, server: MailServer) -> None:
     server.answers["RCPT"] = ["451 not now"] * 100
     await rig.note(mail())

@@ -13,24 +13,32 @@ import pytest
 
 from contracts.base import encode
 from contracts.ids import workspace_id
+from contracts.outbound import OutboundMessage
 from contracts.topics import INBOUND
 from identity.worker import Identity
 from runtime.clock import Clock
 from runtime.hosts.memory import MemoryProducer
 from runtime.postgres import Database
 from runtime.stage import Batch, Delivery, Record
+from sinks.postgres import order_store, proof_store
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+from sinks.postgres.delivery_store import DeliveryStore
+from sinks.postgres.order_store import OrderRow
+from sinks.postgres.proof_store import NewCode
 from sinks.postgres.sql import queries
 from tests.support.identity import shown
 from tests.support.routing import NOW, WORKSPACE
 from tests.support.system import Dsns
 
 OTHER = workspace_id("other")
-FILES = ("identity", "identity_merges", "identity_history", "identity_withdrawal", "customers", "suggestions")
+FILES = (
+    *("identity", "identity_merges", "identity_history", "identity_withdrawal", "customers", "suggestions"),
+    *("context", "orders", "proofs", "deliveries"),
+)
 NAMED = [(file, name) for file in FILES for name in queries(file)]
 TABLES = (
     *("customers", "handles", "identity_events", "merges", "separations"),
-    *("merge_requests", "customer_traits"),
+    *("merge_requests", "customer_traits", "orders", "proof_codes", "deliveries"),
 )
 
 
@@ -46,7 +54,27 @@ async def _filled(database: Dsns) -> UUID:
         for offset, one in enumerate(messages):
             await stage.run(Batch([Delivery(Record(INBOUND.name, 0, offset, b"k", encode(one)), one)]))
         ((source,),) = await app.fetch([WORKSPACE], "SELECT source FROM merges")
+        async with app.transaction([WORKSPACE]) as connection:
+            at = datetime(2026, 11, 20, tzinfo=UTC)
+            order = OrderRow(*(WORKSPACE, "a", "1042", None, None, *[None] * 5), at, at)
+            await order_store.put(connection, [order])
+            code = NewCode(WORKSPACE, source, source, "701", "1", "1", "test", at, at.replace(year=2028))
+            await proof_store.add(connection, code)
+        await DeliveryStore(app).add([_mail(source)])
     return UUID(str(source))
+
+
+def _mail(named: UUID) -> OutboundMessage:
+    return OutboundMessage(
+        outbound_id=named,
+        workspace=WORKSPACE,
+        ticket_id=None,
+        channel="email",
+        account="",
+        recipient="ann@x.example",
+        text="",
+        created_at=datetime(2026, 11, 20, tzinfo=UTC),
+    )
 
 
 def _parameters(query: str, source: UUID, workspace: UUID = WORKSPACE) -> dict[str, Any]:
@@ -58,7 +86,12 @@ def _parameters(query: str, source: UUID, workspace: UUID = WORKSPACE) -> dict[s
     return found
 
 
+_TIMES = ("now", "before", "until", "due", "asked_at", "expires_at")
+_WORDS = ("store", "asked_by", "reply")
 _TEXTS = {
+    "state": "sent",
+    "store": "a",
+    "number": "1042",
     "kind": "telegram_user",
     "value": "701",
     "action": "seen",
@@ -70,13 +103,24 @@ _TEXTS = {
 def _value(name: str, cast: str, source: UUID, workspace: UUID) -> Any:
     if name.rstrip("s").endswith("workspace"):
         return workspace
-    if cast == "timestamptz" or name in ("at", "created", "since"):
+    if cast == "timestamptz" or name in ("at", "created", "since") or name in _TIMES:
         return datetime(2027, 1, 1, tzinfo=UTC)
-    if cast in ("int", "bigint"):
+    if cast in ("int", "bigint") or name in ("attempts", "lock_class"):
         return 0
-    if cast == "boolean" or name == "automatic":
+    if name in ("most", "limit"):
+        return 1
+    if name in ("code", "token"):
+        return b"x"
+    if cast in ("boolean", "bool") or name in ("automatic", "unsure"):
         return True
-    is_text = cast == "text" or name in ("kind", "value", "actor", "reason", "evidence")
+    if cast == "json":
+        return "{}"
+    is_text = (
+        cast == "text"
+        or name in ("kind", "value", "actor", "reason", "evidence")
+        or name in _WORDS
+        or name == "state"
+    )
     return _TEXTS.get(name.rstrip("s"), "x") if is_text else source
 
 
@@ -99,7 +143,10 @@ async def test_every_query_stays_in_its_workspace(database: Dsns) -> None:
                     rows = await cursor.fetchall() if cursor.description else []
             except psycopg.errors.InsufficientPrivilege:
                 continue
-            assert [row for row in rows if any(value not in (None, 0) for value in row)] == [], (file, name)
+            assert [row for row in rows if any(value not in (None, 0, "") for value in row)] == [], (
+                file,
+                name,
+            )
             assert cursor.description or cursor.rowcount == 0, (file, name)
         assert await _rows(app) == before
 
@@ -123,7 +170,10 @@ async def test_every_query_compares_the_workspace_too(database: Dsns) -> None:
                 continue
             rows = cursor.fetchall() if cursor.description else []
             if _READS.match(query):
-                assert not [row for row in rows if any(value not in (None, 0) for value in row)], (file, name)
+                assert not [row for row in rows if any(value not in (None, 0, "") for value in row)], (
+                    file,
+                    name,
+                )
             assert ours() == before, (file, name)
             system.rollback()
 
@@ -142,6 +192,7 @@ async def test_the_same_queries_find_the_rows_of_their_own(database: Dsns) -> No
                 if cursor.description and await cursor.fetchall():
                     found.add(name)
     assert found >= {"holders", "lock", "links", "merges", "history", "customer", "handles", "events", "link"}
+    assert "asked" in found
 
 
 @pytest.mark.parametrize("table", TABLES)

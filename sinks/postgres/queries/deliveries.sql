@@ -29,3 +29,12 @@ WHERE d.workspace = %(workspace)s AND d.outbound_id = %(id)s AND d.state = 'wait
 UPDATE deliveries d SET reason = %(reason)s, reply = %(reply)s, claimed = false, due_at = %(due)s,
     unsure = d.unsure OR %(unsure)s
 WHERE d.workspace = %(workspace)s AND d.outbound_id = %(id)s AND d.state = 'waiting' AND d.attempts = %(attempts)s
+
+-- name: listed
+-- For people, the newest first.
+SELECT d.outbound_id, t.number, d.channel, d.recipient, d.state, d.attempts, d.unsure, d.reason, d.reply, d.created_at,
+       d.due_at, d.finished_at
+FROM deliveries d
+LEFT JOIN tickets t ON t.workspace = d.workspace AND t.ticket_id = d.ticket_id
+WHERE d.workspace = %(workspace)s AND (%(state)s::text IS NULL OR d.state = %(state)s::text)
+ORDER BY d.created_at DESC, d.outbound_id LIMIT %(limit)s
