@@ -318,12 +318,12 @@ def test_people_merge_two_customers_and_take_it_back(story: Story) -> None:
 def test_a_shop_that_is_away_is_told_and_holds_up_nobody(story: Story) -> None:
     """R-14."""
     story.shop.says = "broken"
-    story.mail("late@x.pl", NORTH, "shop away", "where is #1042?")
+    story.mail("late@x.pl", NORTH, "shop away", "where is #1077?")
     (event,) = story.opened(1, subject="shop away")
     assert event.ticket.department == "support"
     assert event.ticket.context is not None
     assert (event.ticket.context.order_context, event.ticket.context.orders) == ("unavailable", ())
-    assert event.ticket.context.order_numbers == ("1042",)
+    assert event.ticket.context.order_numbers == ("1077",)
     explained = story.chain.command("explain", str(event.number), "--json")
     record = json.loads(explained.stdout)["record"]
     assert record["context"]["order_context"] == "unavailable"
