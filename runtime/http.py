@@ -9,10 +9,41 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _GRACE_SECONDS = 10
 _BACKLOG = 1024
 _FRAME_BYTES = 64 * 1024
+_HEAD_SECONDS = 10.0
+
+
+class _Protocol(H11Protocol):
+    """Does not wait for ever for the head of a request: a connection that only trickles is closed."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        upgraded = self.transport.get_protocol() is not self
+        # Within a request the application has its own limits.
+        if upgraded or self.cycle is not before or not (self.cycle is None or self.cycle.response_complete):
+            self._in_time()
+        elif self._late is None:
+            self._late = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._late = self.loop.call_later(_HEAD_SECONDS, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        super().connection_lost(exc)
+
+    def _in_time(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class _Server(uvicorn.Server):
@@ -38,6 +69,7 @@ class HttpServer:
             forwarded_allow_ips=trusted,
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            http=_Protocol,
             ws="websockets-sansio",
             ws_max_size=_FRAME_BYTES,
             ws_per_message_deflate=False,
