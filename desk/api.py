@@ -102,7 +102,11 @@ async def read_trail(
     return await tickets.trail(request.user, number)
 
 
-@post("/tickets/{number:str}/messages", status_code=201, summary="Answer the customer, in their chat")
+@post(
+    "/tickets/{number:str}/messages",
+    status_code=201,
+    summary="Answer the customer: in their chat, else by mail from the ticket's department",
+)
 async def answer_ticket(
     request: DeskRequest,
     answers: NamedDependency[Answers],

@@ -45,7 +45,7 @@ class DeskService:
             Work(changes),
             Pull(self._database, clock, changes),
             People(self._database, clock, changes),
-            Answers(self._database, clock),
+            Answers(self._database, clock, settings.reply_secrets),
             Customers(self._database, clock, Tombstones.load(settings), archive_of(settings)),
             Orders(self._database, clock),
             Proofs(self._database, clock, settings.gateway_url),

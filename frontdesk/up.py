@@ -191,6 +191,7 @@ class System:
             desk_port=free_port(given.desk_port),
             smtp_port=free_port(given.smtp_port or _SMTP_PORT),
             bots=bots,
+            reply_secrets=given.reply_secrets or (self._secret("reply"),),
             hooks=given.hooks or workspace_setup.demo_hooks(self._secret),
         )
 

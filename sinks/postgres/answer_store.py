@@ -6,17 +6,23 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from contracts.base import decoder
+from contracts.inbound import InboundMessage
 from runtime.postgres import Connection, Database
-from sinks.postgres.chat_store import CHANNEL, ChatKey, add_lines
+from sinks.postgres.chat_store import ChatKey, add_lines
 from sinks.postgres.sql import queries
+
+_messages = decoder(InboundMessage)
 
 
 class Answer(NamedTuple):
-    """One answer. `name`: what the customer is shown of the agent."""
+    """One answer. `recipient`: whom it goes to, as the channel names them, of a chat the conversation; `name`: what the
+    customer is shown of the agent."""
 
     id: UUID
     channel: str
     account: str
+    recipient: str
     name: str
     text: str
     at: datetime
@@ -29,15 +35,24 @@ async def chat_of(connection: Connection, workspace: UUID, ticket: UUID) -> Chat
     return ChatKey(workspace, *rows[0]) if rows else None
 
 
-async def add_answer(connection: Connection, chat: ChatKey, ticket: UUID, agent: str, answer: Answer) -> bool:
-    """Stores an answer into a chat; False when it is stored already. Two at once with the same id wait for each other."""
+async def mail_of(connection: Connection, workspace: UUID, ticket: UUID) -> InboundMessage | None:
+    """The newest mail or form that the ticket's customer sent; None when there is none."""
+    parameters = {"workspace": workspace, "ticket": ticket}
+    rows = await (await connection.execute(queries("chat")["mail_of_ticket"], parameters)).fetchall()
+    return _messages.decode(rows[0][0]) if rows else None
+
+
+async def add_answer(
+    connection: Connection, workspace: UUID, ticket: UUID, agent: str, answer: Answer
+) -> bool:
+    """Stores an answer; False when it is stored already. Two at once with the same id wait for each other."""
     parameters = {
-        "workspace": chat.workspace,
+        "workspace": workspace,
         "answer": answer.id,
         "ticket": ticket,
         "channel": answer.channel,
-        "account": chat.account,
-        "recipient": chat.conversation,
+        "account": answer.account,
+        "recipient": answer.recipient,
         "agent": agent,
         "name": answer.name,
         "text": answer.text,
@@ -60,8 +75,3 @@ async def answers_of(database: Database, workspace: UUID, ticket: UUID) -> list[
     parameters = {"workspace": workspace, "ticket": ticket}
     rows = await database.fetch([workspace], queries("chat")["answers_of_ticket"], parameters)
     return [Answer(*row) for row in rows]
-
-
-def chat_answer(identity: UUID, chat: ChatKey, name: str, text: str, at: datetime) -> Answer:
-    """An answer into this chat."""
-    return Answer(identity, CHANNEL, chat.account, name, text, at)

@@ -126,11 +126,19 @@ def ticket(department: str, *, due: timedelta | None = timedelta(hours=3), **cha
 
 @asynccontextmanager
 async def running_desk(
-    database: Dsns, config: Workspace = SHOP, clock: datetime | None = None
+    database: Dsns,
+    config: Workspace = SHOP,
+    clock: datetime | None = None,
+    reply_secrets: tuple[str, ...] = (),
 ) -> AsyncIterator[Desk]:
     """Serves the workspace `shop` until the block ends; `clock` stops its time."""
     settings = Settings(
-        postgres=database.app, workspace="shop", desk_port=0, erasure_key="07" * 32, clock=clock
+        postgres=database.app,
+        workspace="shop",
+        desk_port=0,
+        erasure_key="07" * 32,
+        clock=clock,
+        reply_secrets=reply_secrets,
     )
     service = DeskService(settings)
     running = asyncio.create_task(service.run())

@@ -67,6 +67,14 @@ WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s AND m.channel = '
 ORDER BY m.happened_at DESC, m.received_at DESC
 LIMIT 1
 
+-- name: mail_of_ticket
+-- What a mail on this ticket answers.
+SELECT m.payload::text
+FROM messages m
+WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s AND m.channel IN ('email', 'webform')
+  AND m.kind = 'message' AND m.direction = 'in'
+ORDER BY m.happened_at DESC, m.received_at DESC LIMIT 1
+
 -- name: add_answer
 -- Nothing comes back for one that is stored already.
 INSERT INTO answers (workspace, answer_id, ticket_id, channel, account, recipient, agent, name, text, created_at)
@@ -85,7 +93,7 @@ WHERE s.workspace = %(workspace)s AND s.account = %(account)s AND s.conversation
 
 -- name: answers_of_ticket
 -- What agents have answered on a ticket, oldest first.
-SELECT a.answer_id, a.channel, a.account, a.name, a.text, a.created_at
+SELECT a.answer_id, a.channel, a.account, a.recipient, a.name, a.text, a.created_at
 FROM answers a
 WHERE a.workspace = %(workspace)s AND a.ticket_id = %(ticket)s
 ORDER BY a.created_at, a.answer_id
