@@ -42,8 +42,8 @@ test: packages lint ## everything: linters and all tests, on real servers
 bench: setup packages ## one JSON line a figure
 	@$(BIN)/python -m tests.bench
 
-soak: packages setup ## the long runs of the fault tests
-	@SOAK=1 $(BIN)/python -m pytest tests/faults
+soak: packages setup ## the long runs of the fault tests, the whole population, 100,000 attackers
+	@SOAK=1 $(BIN)/python -m pytest tests/faults tests/laws
 
 lock: ## renew the locks from pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --python-version 3.11 --universal --no-annotate --no-header --extra mail --extra s3 pyproject.toml -o requirements.txt

@@ -196,10 +196,12 @@ class Facts:
         self.people[target] = other
         self.people.pop(source, None)
         self.roots |= {named: target for named, root in self.roots.items() if root == source}
-        for key in self.verified.keys() | self.claimed.keys() | self.disputed.keys():
-            for side in (self.verified, self.claimed):
-                if (held := side.get(key)) and held.customer == source:
-                    side[key] = held._replace(customer=target)
+        for key in one.proven:
+            if (held := self.verified.get(key)) and held.customer == source:
+                self.verified[key] = held._replace(customer=target)
             for own, contender in self.disputed.get(key, {}).items():
                 if contender.customer == source:
                     self.disputed[key][own] = contender._replace(customer=target)
+        for key, claim in self.claimed.items():
+            if claim.customer == source:
+                self.claimed[key] = claim._replace(customer=target)

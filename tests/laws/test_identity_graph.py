@@ -3,6 +3,7 @@ lead to the same; what is undone is as it was; and whatever a stranger does, the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from datetime import timedelta
@@ -287,7 +288,7 @@ def scripts(draw: st.DrawFn) -> list[tuple[bool, InboundMessage, Any]]:
     return made
 
 
-@settings(max_examples=1000)
+@settings(max_examples=100_000 if os.environ.get("SOAK") else 1000)
 @given(scripts())
 def test_a_stranger_does_not_interfere(script: list[tuple[bool, InboundMessage, Any]]) -> None:
     """With and without the stranger, whatever honest people have proven is decided and linked the same."""
