@@ -158,7 +158,7 @@ def _email(one: Profile, other: Profile) -> Signal | None:
         return Signal("alias_of_email", 4.5)
     if likeness >= 0.85:
         return Signal("similar_email", 4.0)
-    return Signal("similar_email", 2.5) if likeness >= 0.75 else Signal("other_email", -1.5)
+    return Signal("similar_email", 1.5) if likeness >= 0.75 else Signal("other_email", -1.5)
 
 
 def _locals(one: str, other: str) -> float:

@@ -127,6 +127,9 @@ def compose(
     """The finished message. `keys` sign its reply token, the newest first; with none it carries no token."""
     language = rules.language(f"{message.subject or ''}\n{message.text or ''}") or "en"
     values = _values(ticket, message, rules, language, now)
+    if reply.to.channel == MAIL and not _is_proven(message, reply.to.recipient):
+        # Whoever typed somebody else's address must not have their own words sent there.
+        values |= {"name": "", "subject": f"#{ticket.number}"}
     template, identity = reply.template, ids.automatic_reply_id(message.message_id)
     text = template.translations.get(language, template.text).format_map(values)
     plain = OutboundMessage(
@@ -155,6 +158,15 @@ def compose(
         bounces_to="",
     )
     return msgspec.structs.replace(mail, **_tokens(ticket, reply.to.recipient, sender, identity, keys))
+
+
+def _is_proven(message: InboundMessage, recipient: str) -> bool:
+    return any(
+        handle.kind == "email"
+        and handle.value.strip().lower() == recipient
+        and handle.proof in ("verified", "authoritative")
+        for handle in message.sender.handles
+    )
 
 
 def _tokens(
