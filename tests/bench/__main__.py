@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from runtime.process import collect_rarely
-from tests.bench import door, hosts, imap, latency, mail, pipeline, scaling, sockets, webhooks
+from tests.bench import door, hosts, identity, imap, latency, mail, pipeline, scaling, sockets, webhooks
 from tests.bench.report import Report
 from tests.bench.workers import System
 from tests.support.chain import Chain
@@ -27,6 +27,14 @@ _MEASURES = {
     mail.measure: ("mails_per_s",),
     imap.measure: ("imap_backlog_per_s", "imap_poll_many_vs_few", "rss_mb_max"),
     scaling.measure: ("two_workers_vs_one",),
+    identity.measure: (
+        "identity_per_s_at_1m",
+        "identity_growth_10k_to_1m",
+        "identity_vs_write",
+        "resolve_p99_ms_at_1m",
+        "suggest_p99_ms_at_1m",
+        "identity_conflict_duplicates",
+    ),
     hosts.measure: ("faust_vs_plain", "faust_vs_plain_p50"),
 }
 FIGURES = tuple(dict.fromkeys(name for names in _MEASURES.values() for name in names))

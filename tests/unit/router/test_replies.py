@@ -80,7 +80,9 @@ def test_our_own_mailboxes_are_known_by_their_accounts_too() -> None:
 
 
 def test_the_mail_threads_back_and_cannot_start_a_loop() -> None:
-    inbound = mailed("first@x.example", proof="verified", subject="Drukarka", text="Moja drukarka nie działa od wczoraj")
+    inbound = mailed(
+        "first@x.example", proof="verified", subject="Drukarka", text="Moja drukarka nie działa od wczoraj"
+    )
     plan = taken(inbound)
     assert plan.placement.reply is not None
     ticket = msgspec.structs.replace(plan.ticket, number=1042)
