@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from runtime.process import collect_rarely
-from tests.bench import door, hosts, identity, imap, latency, mail, pipeline, scaling, sockets, webhooks
+from tests.bench import door, hosts, identity, imap, latency, mail, pipeline, pull, scaling, sockets, webhooks
 from tests.bench.report import Report
 from tests.bench.workers import System
 from tests.support.chain import Chain
@@ -35,6 +35,7 @@ _MEASURES = {
         "suggest_p99_ms_at_1m",
         "identity_conflict_duplicates",
     ),
+    pull.measure: ("pull_next_p99_ms", "rss_mb_max"),
     hosts.measure: ("faust_vs_plain", "faust_vs_plain_p50"),
 }
 FIGURES = tuple(dict.fromkeys(name for names in _MEASURES.values() for name in names))
