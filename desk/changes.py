@@ -93,7 +93,8 @@ class Changes:
             if acted.ticket == stored.ticket and not acted.always:
                 return stored
             changed = await _write(connection, viewer, stored, acted, rules, now)
-        if _frees(stored.ticket, changed.ticket, rules):
+        left_by_rules = changed.version > stored.version + 1 and changed.ticket.agent is None
+        if left_by_rules or _frees(stored.ticket, changed.ticket, rules):
             await offer(self._database, viewer.workspace, rules, now)
         return changed
 

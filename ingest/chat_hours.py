@@ -61,7 +61,8 @@ class ChatHours:
     def _of(self, department: Department | None, now: datetime) -> Hours:
         calendar: Calendar | None = self._usual
         if department is not None:
-            calendar = self._calendars.get(department.calendar, self._usual)
+            named = department.availability.get("chat", department.calendar)
+            calendar = self._calendars.get(named, self._usual)
         if calendar is None:
             return Hours(True)
         try:
