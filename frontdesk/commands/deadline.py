@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -70,18 +71,19 @@ def _shown(instant: datetime, start: datetime) -> str:
 
 
 class _Case(msgspec.Struct):
-    """A question in the form of the corpus: a calendar, an instant with offset and, by `op`, `seconds` or `end`."""
+    """A question in the form of the corpus: a calendar, an instant and, by `op`, `seconds` or `end`. Instants are ISO 8601; one
+    without an offset is the calendar's local time."""
 
     id: str
     op: Literal["add", "sub", "between", "is_open", "next_open"]
     tz: str
     hours: dict[str, _Intervals]
-    start: datetime
+    start: str
     holidays: tuple[str, ...] = ()
     overrides: dict[str, _Intervals] = {}
     breaks: dict[str, _Intervals] = {}
     seconds: float = 0
-    end: datetime | None = None
+    end: str | None = None
 
 
 def _answers(path: Path) -> Iterator[dict[str, Any]]:
@@ -94,6 +96,8 @@ def _answers(path: Path) -> Iterator[dict[str, Any]]:
             yield {"id": case.id, "result": _answer(case)}
         except NeverOpen:
             yield {"id": case.id, "result": "error"}
+        except (KeyError, ValueError) as error:
+            raise Poison("undecodable", f"line {number}: {error}") from None
 
 
 def _answer(case: _Case) -> datetime | float | bool:
@@ -108,16 +112,22 @@ def _answer(case: _Case) -> datetime | float | bool:
             breaks=case.breaks,
         )
     )
+    start = _instant(case.start, case)
     match case.op:
         case "add":
-            return due(case.start, case.seconds, hours).due_at
+            return due(start, case.seconds, hours).due_at
         case "sub":
-            return before(case.start, case.seconds, hours)
+            return before(start, case.seconds, hours)
         case "between":
             if case.end is None:
                 raise Poison("undecodable", f"{case.id}: `between` needs `end`")
-            return hours.between(case.start, case.end).total_seconds()
+            return hours.between(start, _instant(case.end, case)).total_seconds()
         case "is_open":
-            return hours.is_open(case.start)
+            return hours.is_open(start)
         case "next_open":
-            return hours.next_open(case.start).astimezone(UTC)
+            return hours.next_open(start).astimezone(UTC)
+
+
+def _instant(text: str, case: _Case) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(case.tz))
