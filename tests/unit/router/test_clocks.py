@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from contracts.alarms import alarms
-from contracts.ticket import Deadline, Ticket
+from contracts.ticket import Deadline, Moment, Ticket
 from contracts.workspace import Calendar, Department, SlaPolicy
 from router import timing
+from router.clocks import fold, noted
 from router.service_levels import ServiceLevels
 from tests.support.routing import Desk, message, rule_set, workspace
 
@@ -281,3 +282,20 @@ def test_a_new_deadline_is_told_anew_but_not_one_that_a_change_leaves_no_time() 
 def test_a_paused_resolution_is_told_nothing_of() -> None:
     waiting = changed(opened(), "09:00", status="waiting")
     assert kinds(waiting, at("2026-12-01T12:00+01:00"), "resolution") == []
+
+
+def test_when_something_was_last_done_is_kept() -> None:
+    """Where nothing is promised, the ticket is looked at again some time after the last answer, not after the first."""
+    terms = msgspec.structs.replace(
+        LEVELS.terms("support", "medium"), first_response=None, next_response=None, resolution=None
+    )
+    moments: tuple[Moment, ...] = (Moment(kind="opened", at=EIGHT, terms=terms),)
+    for clock, kind in (
+        ("09:00", "answered"),
+        ("10:00", "customer"),
+        ("11:00", "answered"),
+        ("12:00", "customer"),
+    ):
+        moments = noted(moments, Moment(kind=kind, at=monday(clock)))  # type: ignore[arg-type]
+    # 24 hours of working time: six today, nine tomorrow, nine on Wednesday.
+    assert fold(moments, LEVELS).next_action_at == at("2026-11-25T17:00+01:00")
