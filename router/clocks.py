@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
 from contracts.calendars import NeverOpen, WorkingHours
 from contracts.ticket import Clock, Deadline, DeadlineState, Measured, Moment, Segment, Terms
-from router.deadlines import before, due, elapsed, total
+from router.deadlines import due, elapsed, total
 from router.service_levels import ServiceLevels
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -121,7 +121,7 @@ def fold(moments: Iterable[Moment], levels: ServiceLevels) -> Clocks:
         resolution=resolution,
         first_answer=_measured(spans, levels, spans.answered, ()),
         resolved=_measured(spans, levels, spans.solved, spans.pauses),
-        next_action_at=min(running, default=_follow_up(spans, levels)),
+        next_action_at=min(running) if running else _follow_up(spans, levels),
     )
 
 
@@ -178,7 +178,7 @@ def _deadline(
         target_seconds=target,
         segments=(*used, *rest.segments),
         state=state,
-        risk_at=_before(rest, lead, levels) if state == "running" else None,
+        risk_at=_before(rest, lead) if state == "running" else None,
         ended_at=ended,
     )
 
@@ -234,8 +234,11 @@ def _due(
         return due(start, seconds, levels.always, pauses)
 
 
-def _before(deadline: Deadline, seconds: float, levels: ServiceLevels) -> datetime:
-    try:
-        return before(deadline.due_at, seconds, levels.hours(deadline.calendar))
-    except NeverOpen:
-        return deadline.due_at
+def _before(deadline: Deadline, seconds: float) -> datetime:
+    """The instant from which so much of the deadline's working time is left; there is at least as much."""
+    left = timedelta(seconds=seconds)
+    for segment in reversed(deadline.segments):
+        if (length := segment.end - segment.start) >= left:
+            return segment.end - left
+        left -= length
+    return deadline.due_at

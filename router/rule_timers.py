@@ -25,11 +25,11 @@ _BATCH = 200
 
 
 class RuleTimers(Periodic):
-    """Each second, for the workspaces that have such rules. Nothing is stored for a ticket until its time has come: the
+    """Each five seconds, for the workspaces that have such rules. Nothing is stored for a ticket until its time has come: the
     question is which deadlines lie before a horizon, one indexed query for each department and trigger."""
 
     def __init__(self, system_db: Database, clock: Clock) -> None:
-        super().__init__(1.0)
+        super().__init__(5.0)
         self._database = system_db
         self._clock = clock
         self._workspaces = WorkspaceCache(ConfigStore(system_db), clock)
