@@ -25,6 +25,7 @@ from frontdesk.commands import (
     keys,
     orders,
     proofs,
+    replaying,
     routing,
     system,
     tickets,
@@ -42,7 +43,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, ingestion, routing, deadline, assignment, tickets, canonical, channels, deliveries):
+for module in (
+    system,
+    ingestion,
+    routing,
+    replaying,
+    deadline,
+    assignment,
+    tickets,
+    canonical,
+    channels,
+    deliveries,
+):
     module.register(app)
 app.add_typer(deadletters.app, name="dlq")
 app.add_typer(config.app, name="config")

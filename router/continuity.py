@@ -221,7 +221,16 @@ def shown(found: Continuation) -> dict[str, Any]:
     to decide again."""
     shown: dict[str, Any] = {"reason": found.reason}
     if found.joins is not None:
-        shown["ticket"] = str(found.joins.ticket.id)
+        ticket = found.joins.ticket
+        shown["ticket"] = str(ticket.id)
+        # What rules over the ticket read of it.
+        shown["stood"] = {
+            "department": ticket.department,
+            "category": ticket.category,
+            "priority": ticket.priority,
+            "agent": ticket.agent,
+            "tags": list(ticket.tags),
+        }
     if found.refers_to is not None:
         shown["refers_to"] = str(found.refers_to)
     if found.duplicate_of is not None:

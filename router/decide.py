@@ -61,9 +61,12 @@ def place(
         "now": now.isoformat(),
         "continuity": continuity.shown(found),
         "rules": verdict.matched,
+        "customer": {"trust": customer.trust, "matched_by": customer.matched_by},
     }
     if (context := resolved.context) is not None:
         record["context"] = msgspec.to_builtins(context)
+    if verdict.tags:
+        record["tags"] = verdict.tags
     if read := shown_of(known, rules):
         record["read"] = read
     if found.joins is not None:
@@ -78,7 +81,6 @@ def place(
         "department": {"value": placed.department, "reason": placed.reason},
         "category": {"value": placed.category, "reason": placed.category_reason},
         "priority": {"value": priority, "candidates": candidates},
-        "customer": {"trust": customer.trust, "matched_by": customer.matched_by},
     }
     ticket = Ticket(
         id=ids.ticket_id(message.workspace, message.message_id),

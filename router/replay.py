@@ -26,7 +26,7 @@ _SOMEBODY = UUID(int=0)
 def again(
     record: dict[str, Any], resolved: ResolvedMessage, message: InboundMessage, rules: RuleSet
 ) -> dict[str, Any]:
-    """The record of a ticket's opening, decided anew. `rules` must be of the version that the record names."""
+    """The record, decided anew. `rules`: of the version that the record names, or others to see what they would do."""
     now = datetime.fromisoformat(record["now"])
     known = msgspec.convert(record.get("context", {}), Context)
     resolved = msgspec.structs.replace(
@@ -43,9 +43,8 @@ def _facts(
     facts = Facts()
     if tags := record.get("read", {}).get("customer_tags"):
         facts.tags[(message.workspace, customer_of(resolved).id)] = tuple(tags)
-    if last := record.get("auto_reply", {}).get("last"):
-        to = addressee(message, rules)
-        assert to is not None
+    last, to = record.get("auto_reply", {}).get("last"), addressee(message, rules)
+    if last is not None and to is not None:
         facts.answered[answered_key(message.workspace, to)] = datetime.fromisoformat(last)
     customer = customer_of(resolved).id
     for seen in record["continuity"].get("considered", ()):
@@ -58,8 +57,7 @@ def _facts(
             channel=seen["channel"],
             account=message.account,
             store=seen["store"],
-            department="",
-            priority="medium",
+            **_stood(record["continuity"], seen["ticket"]),
             status=seen["status"],
             created_at=datetime.fromisoformat(seen["created_at"]),
             updated_at=datetime.fromisoformat(seen["updated_at"]),
@@ -85,3 +83,11 @@ def _name(
         facts.families[(message.workspace, customer)] = tuple(family)
     key = (message.workspace, kind, value)
     facts.by_ref[key] = (*facts.by_ref.get(key, ()), ticket.id)
+
+
+def _stood(continuity: dict[str, Any], ticket: str) -> dict[str, Any]:
+    """Of the ticket that was joined, what rules could read; of the others nothing was."""
+    if ticket != continuity.get("ticket"):
+        return {"department": "", "priority": "medium"}
+    stood: dict[str, Any] = continuity["stood"]
+    return stood | {"tags": tuple(stood["tags"])}

@@ -1,4 +1,4 @@
-"""`decide`, `explain`, `replay`: decisions without side effects."""
+"""`decide`, `explain`: decisions without side effects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from uuid import UUID
 import msgspec
 import typer
 
-from contracts.base import decoder, encode
+from contracts.base import decoder
 from contracts.errors import Poison, Refused
-from contracts.ids import workspace_id
 from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, Position, ResolvedMessage
-from contracts.ticket import Ticket
 from frontdesk import console
 from identity.evidence import observations
 from identity.facts import Facts as IdentityFacts
@@ -24,7 +22,6 @@ from identity.moves import resolve
 from identity.shared import own_handles
 from router.decide import assign, carried, place
 from router.facts import Facts, Plan, Staff, is_routed
-from router.replay import again
 from router.ruleset import RuleSet
 from runtime.postgres import Database
 from sinks.config_files import load_folder, version
@@ -34,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (decide, explain, replay):
+    for command in (decide, explain):
         app.command()(command)
 
 
@@ -101,54 +98,3 @@ async def _decisions(named: str) -> Sequence[dict[str, Any]]:
         if ticket is None:
             raise Refused("not_found", f"{named}: no ticket or message of that id or number")
         return await inspection.rows("decisions_of_ticket", ticket=ticket)
-
-
-def replay(
-    named: Annotated[str, typer.Argument(help="ticket number, id, or receipt")], json: Json = False
-) -> None:
-    """Decides the opening of a ticket again from its recorded inputs, and compares the bytes. Exit code 1 if they differ."""
-    recorded, again = asyncio.run(_replay(named))
-    same = recorded == again
-    if json:
-        console.write_json({"same": same, "recorded": msgspec.Raw(recorded), "again": msgspec.Raw(again)})
-    else:
-        console.output.print(
-            "the same decision, byte for byte" if same else f"differs:\n{recorded!r}\n{again!r}"
-        )
-    raise typer.Exit(0 if same else 1)
-
-
-async def _replay(named: str) -> tuple[bytes, bytes]:
-    from sinks.postgres.config_store import ConfigStore
-
-    settings = console.settings()
-    workspace = workspace_id(settings.workspaces[0])
-    async with Database(settings.postgres, max_size=1) as database:
-        inspection = Inspection(database, workspace)
-        ticket_id = await inspection.find_ticket(named)
-        if ticket_id is None:
-            raise Refused("not_found", f"{named}: no ticket or message of that id or number")
-        decision = (await inspection.rows("decisions_of_ticket", ticket=ticket_id))[0]
-        message = (await inspection.rows("message", id=decision["message_id"]))[0]
-        ticket = (await anext(inspection.tickets(ticket=ticket_id))).ticket
-        config = await ConfigStore(database).version(workspace, decision["rule_set"])
-    if config is None:
-        raise Refused("no_configuration", f"version {decision['rule_set']} is not stored")
-    record = decision["record"].encode()
-    return record, encode(
-        _decided_again(record, message["payload"].encode(), ticket, RuleSet(config, decision["rule_set"]))
-    )
-
-
-def _decided_again(record: bytes, payload: bytes, ticket: Ticket, rules: RuleSet) -> dict[str, Any]:
-    """The opening decision from the message and the facts that the record holds."""
-    recorded = msgspec.json.decode(record)
-    message = decoder(InboundMessage).decode(payload)
-    customer = recorded.get("customer", {})
-    link = CustomerLink(
-        id=ticket.customer, trust=customer.get("trust", "none"), matched_by=customer.get("matched_by")
-    )
-    resolved = msgspec.structs.replace(
-        _resolved(message, payload, 0, ticket.customer, link.trust, False), customer=link
-    )
-    return again(recorded, resolved, message, rules)

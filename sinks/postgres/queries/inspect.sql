@@ -40,3 +40,29 @@ WHERE workspace = %(workspace)s AND ticket_id = %(ticket)s ORDER BY decided_at, 
 -- The audit rows of a ticket.
 SELECT version, at, actor, action, detail::text FROM audit
 WHERE workspace = %(workspace)s AND ticket_id = %(ticket)s ORDER BY version
+
+-- name: count_decided_between
+-- How many there are.
+SELECT count(*) FROM decisions
+WHERE workspace = %(workspace)s AND decided_at >= %(since)s AND decided_at < %(until)s
+
+-- name: decided_between
+-- Decisions in the order in which they were made, page by page, each with its message and what became of the ticket.
+SELECT d.message_id, d.ticket_id, d.rule_set, d.decided_at, d.record::text AS record, m.payload::text AS payload,
+       m.customer_id, t.number, (t.clocks->'first_answer'->>'at')::timestamptz AS answered
+FROM decisions d
+JOIN messages m ON m.workspace = d.workspace AND m.message_id = d.message_id
+JOIN tickets t ON t.workspace = d.workspace AND t.ticket_id = d.ticket_id
+WHERE d.workspace = %(workspace)s AND d.decided_at < %(until)s
+  AND (d.decided_at, d.message_id) > (%(after_time)s, %(after_message)s)
+ORDER BY d.decided_at, d.message_id LIMIT %(limit)s
+
+-- name: decided_of_ticket
+-- The same of one ticket.
+SELECT d.message_id, d.ticket_id, d.rule_set, d.decided_at, d.record::text AS record, m.payload::text AS payload,
+       m.customer_id, t.number, (t.clocks->'first_answer'->>'at')::timestamptz AS answered
+FROM decisions d
+JOIN messages m ON m.workspace = d.workspace AND m.message_id = d.message_id
+JOIN tickets t ON t.workspace = d.workspace AND t.ticket_id = d.ticket_id
+WHERE d.workspace = %(workspace)s AND d.ticket_id = %(ticket)s
+ORDER BY d.decided_at, d.message_id
