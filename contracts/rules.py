@@ -20,6 +20,8 @@ Event = Literal["message received", "ticket created", "customer replied", "statu
 """Triggers that something happens. `message received` is asked for every message that belongs to a ticket, `ticket created`
 for the one that opened it, `customer replied` for the customer's own later ones; the others after what people do."""
 
+EVENTS: tuple[str, ...] = get_args(Event)
+
 _TIMED = r"(before deadline by|unassigned for) ([1-9][0-9]{0,4}) (minute|hour)s?"
 
 Trigger = Annotated[

@@ -61,7 +61,7 @@ class Report:
         if not changed:
             return
         self.changed += 1
-        self.by_target.update(changed)
+        self.by_target.update(list(changed))
         if "department" in changed:
             self.moves[" -> ".join(str(value) for value in changed["department"])] += 1
         if len(self.examples) < _EXAMPLES:

@@ -49,7 +49,7 @@ def _settings(workspace: Workspace) -> Iterator[Finding]:
     least = {"reopen_days": 0, "continuity_days": 0, "pull_limit": 1}
     for name, smallest in least.items():
         if getattr(workspace, name) < smallest:
-            yield (name,), f"must be at least {smallest}", ""
+            yield (name,), f"must be at least {smallest}", "Choose a larger number."
 
 
 def _unique(workspace: Workspace) -> Iterator[Finding]:
@@ -136,7 +136,7 @@ def _policies(workspace: Workspace) -> Iterator[Finding]:
         if policy.warn_minutes < 0:
             yield (*at, "warn_minutes"), "must not be negative", "0: nobody is warned."
         if policy.follow_up_minutes < 1:
-            yield (*at, "follow_up_minutes"), "must be at least one minute", ""
+            yield (*at, "follow_up_minutes"), "must be at least one minute", "Choose a larger number."
         if set(policy.pauses) - {"waiting"}:
             yield (*at, "pauses"), "only `waiting` can pause a clock", "Write `[waiting]` or `[]`."
 
@@ -147,7 +147,7 @@ def _targets(at: Location, targets: dict[Priority, int]) -> Iterator[Finding]:
         if minutes is None:
             yield at, f"no minutes for {priority}", f"Add `{priority}: …`."
         elif minutes < 1:
-            yield (*at, priority), "must be at least one minute", ""
+            yield (*at, priority), "must be at least one minute", "Choose a larger number."
 
 
 def _category(at: Location, category: Category, workspace: Workspace, known: Names) -> Iterator[Finding]:

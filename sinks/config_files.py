@@ -6,7 +6,6 @@ the single settings, and every list has a file of its own (`FILES`).
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from ruamel.yaml import YAML
 from contracts.base import Node, encode
 from contracts.ids import sha256_hex
 from contracts.workspace import Workspace
-from sinks import config_checks
+from sinks import config_checks, config_messages
 from sinks.yaml_files import Document, Location, Unreadable, read
 
 MAIN = "workspace.yaml"
@@ -96,7 +95,6 @@ def _dump(values: dict[str, Any], path: Path) -> None:
 
 
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
-_UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
 _STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]")
 
 
@@ -157,7 +155,8 @@ class _Source:
     def add(self, location: Location, message: str, fix: str = "") -> None:
         """A problem at this place of the workspace."""
         file = self._file_of.get(str(location[0]) if location else "", self._file_of.get("slug", ""))
-        file = file or next(iter(self._documents))
+        main = next((name for name in self._documents if Path(name).name == MAIN), None)
+        file = file or main or next(iter(self._documents))
         self.problems.append(Problem(file, *self._documents[file].place(location), message, fix))
 
     def _convert(self, value: Any, kind: type[Node], location: Location) -> Any:
@@ -171,27 +170,5 @@ class _Source:
         at = _AT.search(text)
         steps = _STEP.finditer(at["path"] if at else "")
         inner = tuple(int(step["index"]) if step["index"] else step["name"] for step in steps)
-        message = _AT.sub("", text)
-        if unknown := _UNKNOWN.search(message):
-            name = unknown["name"]
-            self.add((*location, *inner, name), f"unknown key `{name}`", _suggestion(name, kind, inner))
-        else:
-            self.add((*location, *inner), message[0].lower() + message[1:])
-
-
-def _suggestion(name: str, kind: type[Node], inner: Location) -> str:
-    """The nearest known key, else all of them."""
-    known = _keys(kind, inner)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean `{close[0]}`?" if close else f"Known: {', '.join(known)}."
-
-
-def _keys(kind: type[Node], inner: Location) -> list[str]:
-    """The keys of the struct that lies at `inner` inside `kind`."""
-    found: msgspec.inspect.Type = msgspec.inspect.type_info(kind)
-    for step in inner:
-        if isinstance(found, msgspec.inspect.StructType):
-            found = next(field.type for field in found.fields if field.encode_name == step)
-        elif isinstance(found, msgspec.inspect.VarTupleType):
-            found = found.item_type
-    return [f.encode_name for f in found.fields] if isinstance(found, msgspec.inspect.StructType) else []
+        message, fix, unknown = config_messages.told(_AT.sub("", text), kind, inner)
+        self.add((*location, *inner, *((unknown,) if unknown else ())), message, fix)

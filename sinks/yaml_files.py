@@ -58,7 +58,12 @@ def read(path: Path) -> Document:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise Unreadable(f"not YAML: {error.problem or error.context}", line, column) from None
+        fix = (
+            "Indent with spaces."
+            if "\\t" in str(error.problem)
+            else "Look at this line and the one before it."
+        )
+        raise Unreadable(f"not YAML: {error.problem or error.context}", line, column, fix) from None
     except (YAMLError, ValueError) as error:
         raise Unreadable(f"not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:

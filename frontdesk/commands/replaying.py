@@ -131,7 +131,7 @@ async def _replay(named: str | None, since: datetime | None, until: datetime | N
                 raise Refused("not_found", f"{named}: no ticket or message of that id or number")
             await compared.add(await history.of_ticket(ticket))
             return compared
-        begin, end = (_utc(at) if at else Clock(settings.clock).now() for at in (since, until))
+        begin, end = (utc(at) if at else Clock(settings.clock).now() for at in (since, until))
         async with _progress("replay", history, begin, end) as pages:
             async for page in pages:
                 await compared.add(page)
@@ -180,7 +180,7 @@ def decided_again(row: Decided, recorded: dict[str, Any], rules: RuleSet) -> dic
     return again(recorded, resolved, message, rules)
 
 
-def _utc(at: datetime) -> datetime:
+def utc(at: datetime) -> datetime:
     """A time without a zone is UTC."""
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 

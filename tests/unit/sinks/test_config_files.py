@@ -12,6 +12,8 @@ from sinks.config_files import FILES, MAIN, ConfigError, export_folder, load_fol
 
 DEMO = Path(__file__).parents[3] / "deploy" / "config" / "demo"
 
+WRONG = Path(__file__).parent / "wrong"
+
 GOOD = {
     "workspace.yaml": "slug: shop\nname: Shop\nzone: Europe/Warsaw\n",
     "calendars.yaml": 'calendars:\n  - id: std\n    zone: UTC\n    hours:\n      mon: [["08:00", "24:00"]]\n',
@@ -56,7 +58,7 @@ def test_good_files(tmp_path: Path) -> None:
         ),
         (
             {"workspace": "slug: shop\nname: Shop\npull_limit: many\n"},
-            "workspace.yaml:3:1: expected `int`, got `str`",
+            "workspace.yaml:3:1: must be a whole number. Write it without quotes and fractions.",
         ),
         (
             {"agents": "agents:\n  - {id: ann, name: Ann}\n  - {id: ann, name: Ben}\n"},
@@ -145,6 +147,19 @@ def test_good_files(tmp_path: Path) -> None:
 def test_errors_name_the_place_and_the_fix(tmp_path: Path, changed: dict[str, str], expected: str) -> None:
     found = problems(write(tmp_path, **changed))
     assert any(line.startswith(expected) for line in found), found
+
+
+@pytest.mark.parametrize("wrong", sorted(WRONG.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_wrong_file_says_where_and_what_to_do(tmp_path: Path, wrong: Path) -> None:
+    """The lines `# -> …` at the end of each file are what is to be said about it."""
+    text = wrong.read_text("utf-8")
+    expected = [line.removeprefix("# -> ") for line in text.splitlines() if line.startswith("# -> ")]
+    assert problems(write(tmp_path, **{wrong.stem.partition("__")[0]: text})) == expected
+    assert all(". " in line for line in expected), "each has a fix"
+
+
+def test_there_are_many_ways_to_be_wrong() -> None:
+    assert len(list(WRONG.glob("*.yaml"))) >= 60
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
