@@ -49,10 +49,12 @@ def place(
     found = continuity.continuation(resolved, message, facts, rules, now)
     joins, picked = found.joins.ticket if found.joins else None, categorise.pick(message, rules)
     customer, known = customer_of(resolved), known_of(resolved, facts)
+    # What was sent twice was said once.
+    replied = message.direction == "in" and not is_echo(message) and found.duplicate_of is None
     verdict = rule_engine.run(
         rules.subject(message, joins, known, now),
         rules,
-        triggers_of(joins is None, message.direction == "in" and not is_echo(message)),
+        triggers_of(joins is None, replied),
         picked=picked.department if joins is None else None,
         current=joins.department if joins else None,
     )

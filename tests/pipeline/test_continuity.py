@@ -214,7 +214,10 @@ def test_the_same_form_twice_is_one_ticket_with_one_mark(chain: Chain) -> None:
     )
     (ticket, first_mark, first, raw), (same, mark, _, raw_again) = stored
     assert (ticket, first_mark, mark, raw) == (same, None, first, raw_again)
-    assert chain.scalar(f"SELECT messages FROM tickets WHERE ticket_id = '{ticket}'") == 2
+    url = f"http://127.0.0.1:{chain.settings.desk_port}/tickets/{ticket}"
+    key = {"authorization": f"Bearer {chain.prepared.api_key}"}
+    shown = httpx.get(url, headers=key, timeout=60, trust_env=False).json()["conversation"]
+    assert [view.get("duplicate_of") for view in shown] == [None, str(first)]
 
 
 def test_fifty_messages_of_one_person_at_once_are_one_ticket(chain: Chain) -> None:

@@ -27,7 +27,7 @@ from tests.support.system import Dsns
 DEMO = Path(__file__).resolve().parents[2] / "deploy" / "config" / "demo"
 WORKSPACE = ids.workspace_id("demo")
 NOW = datetime(2026, 11, 20, 14, 0, tzinfo=UTC)
-ROUNDS, SIZE, CHATS = 5, 60, 7
+ROUNDS, SIZE, CHATS, GROUPS = 5, 60, 7, 10
 
 
 async def test_opposite_batches_never_deadlock_past_a_retry(database: Dsns) -> None:
@@ -50,6 +50,23 @@ async def test_opposite_batches_never_deadlock_past_a_retry(database: Dsns) -> N
     assert versions == [(ROUNDS * SIZE,)]
 
 
+async def test_two_people_who_begin_one_conversation_at_once_begin_one_ticket(database: Dsns) -> None:
+    """A group: its people are different customers, whose locks say nothing about each other."""
+    async with Database(database.system, max_size=1) as system:
+        config = load_folder(DEMO)
+        await ConfigStore(system).apply(config, version(config), "test", NOW - timedelta(days=1))
+        async with system.transaction([WORKSPACE]) as connection:
+            await identity_store.write(connection, [_customer(chat) for chat in range(2)], [])
+    async with Database(database.app) as one, Database(database.app) as other:
+        for group in range(GROUPS):
+            said = [_delivery(0, group * CHATS + person, group=f"-{group}") for person in range(2)]
+            routers = (_router(one), _router(other))
+            runs = (router.run(Batch([message])) for router, message in zip(routers, said, strict=True))
+            await asyncio.gather(*runs)
+        stored = await one.fetch([WORKSPACE], "SELECT count(*), count(DISTINCT ticket_id) FROM messages")
+    assert stored == [(2 * GROUPS, GROUPS)]
+
+
 def _customer(chat: int) -> CustomerRow:
     return CustomerRow(WORKSPACE, _customer_id(chat), "telegram_user", str(chat), True, None, NOW)
 
@@ -64,7 +81,9 @@ def _router(database: Database) -> Router:
     return Router(database, store, WorkspaceCache(store, clock), clock)
 
 
-def _delivery(round_: int, place: int, offset: int = 0) -> Delivery[ResolvedMessage]:
+def _delivery(
+    round_: int, place: int, offset: int = 0, group: str | None = None
+) -> Delivery[ResolvedMessage]:
     chat, number = place % CHATS, round_ * SIZE + place
     message = InboundMessage(
         message_id=ids.message_id(WORKSPACE, "telegram", "demo-bot", f"{chat}:{number}"),
@@ -72,7 +91,7 @@ def _delivery(round_: int, place: int, offset: int = 0) -> Delivery[ResolvedMess
         channel="telegram",
         account="demo-bot",
         provider_id=f"{chat}:{number}",
-        conversation_key=str(chat),
+        conversation_key=group or str(chat),
         sender=Sender(handles=(Handle(kind="telegram_user", value=str(chat), proof="channel"),)),
         text="hello",
         received_at=NOW,

@@ -1,6 +1,6 @@
 -- name: messages
 -- Of each of these messages the books' part alone: its id, its door and when it came.
-UPDATE messages m SET provider_id = 'erased:' || m.message_id, target = NULL, body_sha256 = NULL,
+UPDATE messages m SET provider_id = 'erased:' || m.message_id, target = NULL, body_sha256 = NULL, content_sha256 = NULL,
     payload = json_build_object(
         'account', m.account, 'channel', m.channel, 'direction', m.direction, 'kind', m.kind,
         'marks', json_build_array('erased'), 'message_id', m.message_id, 'provider_id', 'erased:' || m.message_id,

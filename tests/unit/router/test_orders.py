@@ -12,6 +12,7 @@ import pytest
 from contracts.base import encode
 from contracts.inbound import InboundMessage
 from contracts.resolved import Order
+from contracts.rules import Actions, Rule
 from router.facts import Plan
 from router.replay import again
 from tests.support.routing import DAY, NOW, Desk, chat, mail, message, resolved, rule_set
@@ -167,6 +168,14 @@ def test_a_form_that_is_sent_twice_is_marked_and_opens_one_ticket(desk: Desk) ->
     assert third.placement.duplicate_of == second.placement.message.message_id
     assert {plan.ticket.id for plan in (first, second, third)} == {first.ticket.id}
     assert why(second) == ("duplicate", [None])
+
+
+def test_what_is_sent_twice_is_no_reply_of_the_customer() -> None:
+    back = Rule(id="back", name="back", when="customer replied", actions=Actions(tags=("replied",)))
+    desk = Desk(rule_set(back))
+    first, second = desk.take(form("one"), **CLAIMED), desk.take(form("two"), **CLAIMED)
+    assert (second.ticket.id, second.ticket.tags) == (first.ticket.id, ())
+    assert desk.take(form("three", "order 1042: hello?"), **CLAIMED).ticket.tags == ("replied",)
 
 
 @pytest.mark.parametrize(
