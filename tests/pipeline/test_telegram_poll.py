@@ -89,11 +89,11 @@ async def test_nothing_is_confirmed_before_kafka_has_it(
     send, failures = Producer.send_all, [Transient("kafka: away"), Transient("kafka: away")]
     confirmed_at_failure: list[int] = []
 
-    async def failing(self: Producer, records: Any) -> None:
+    async def failing(self: Producer, records: Any) -> Any:
         if failures:
             confirmed_at_failure.extend(api.confirmed)
             raise failures.pop()
-        await send(self, records)
+        return await send(self, records)
 
     monkeypatch.setattr(Producer, "send_all", failing)
     api.arrive(update(1))
