@@ -34,7 +34,7 @@ FROM generate_series(1, %(open)s) AS n
 
 def measure(system: System) -> None:
     """Each agent pulls and solves in turn; only the pull is measured."""
-    pulls = 100 if system.quick else 2_000
+    pulls = 100 if system.quick else 1_000
     _fill(system, OPEN // 50 if system.quick else OPEN)
     system.run(("desk",))
     delays = asyncio.run(_pulls(system, pulls))
