@@ -189,6 +189,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             "shops": (shop.as_setting("demo", "north"),),
             "smtp_port": free_port(),
             "host": "aiokafka",
+            "reply_secrets": ("of-the-installation",),
             "orders_timeout_ms": 20_000,
         }
         shop.orders = [
@@ -327,3 +328,29 @@ def test_a_shop_that_is_away_is_told_and_holds_up_nobody(story: Story) -> None:
     explained = story.chain.command("explain", str(event.number), "--json")
     record = json.loads(explained.stdout)["record"]
     assert record["context"]["order_context"] == "unavailable"
+
+
+def test_an_agents_answer_arrives_and_what_comes_back_finds_the_ticket(story: Story) -> None:
+    """R-24: over the mail server, both ways."""
+    story.mail("nora@x.pl", NORTH, "a question", "hello")
+    (asked,) = story.opened(1, subject="a question")
+    before = len(story.mails.taken)
+    with story.desk as desk:
+        answer = desk.post(f"/tickets/{asked.number}/messages", json={"text": "An answer."})
+        assert answer.status_code == 201, answer.text
+    wait_for(lambda: len(story.mails.taken) > before, 120, "the answer")
+    came = story.mails.taken[-1]
+    assert (came["To"], came["Subject"]) == ("nora@x.pl", "Re: a question")
+    assert came["From"] == "Demo Trade <support@demo.example>"
+    story.mail("nora@x.pl", came["Reply-To"], "quite another subject", "thank you")
+
+    def joined() -> bool:
+        return any(event.ticket.messages == 3 for event in story.events(number=asked.number))
+
+    wait_for(joined, 120, "the customer's answer is on the ticket")
+
+
+def test_the_books_balance_with_proofs_in_them(story: Story) -> None:
+    assert story.chain.settle()["residual"] == 0
+    checked = story.chain.command("customer", "check")
+    assert checked.returncode == 0, checked.stdout
