@@ -32,8 +32,10 @@ class Choice:
 
 def turns_of(members: Sequence[str], turns: Sequence[str]) -> tuple[str, ...]:
     """The rotation of these members: known ones in the order of their turns, new ones after them."""
-    known = [agent for agent in turns if agent in members]
-    return (*known, *(agent for agent in members if agent not in known))
+    wanted = set(members)
+    known = [agent for agent in turns if agent in wanted]
+    new = wanted.difference(known)
+    return (*known, *(agent for agent in members if agent in new))
 
 
 def choose(

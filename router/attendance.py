@@ -45,7 +45,7 @@ class Attendance:
         known = self._agents.get(agent)
         if known is None:
             return "unknown_agent"
-        if self._on_leave(agent, now) is not None:
+        if self._leave[agent] and self._on_leave(agent, now) is not None:
             return "on_leave"
         hours = self._hours.get(agent)
         if hours is not None and not hours.is_open(now):

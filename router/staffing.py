@@ -149,6 +149,9 @@ class _Team:
         self._passed = passed
         self.read: dict[str, Any] = {}
         self.members = rules.members(ticket.department, ticket.category)
+        node = rules.category(ticket.category)
+        # Asked of a hundred agents for every ticket: where nothing is needed, nobody need be looked at.
+        self._asks = ticket.language is not None or (node is not None and bool(node.skills))
         self.candidates = self._among(self.members, relaxed=self._is_relaxed())
 
     def by(self, method: Method) -> Choice:
@@ -207,7 +210,7 @@ class _Team:
 
     def _refusal(self, agent: str, relaxed: bool) -> str | None:
         key = (self._ticket.workspace, agent)
-        said = self._staff.said.get(key)
+        said = self._staff.said.get(key) if self._staff.said else None
         if said is not None:
             self.read.setdefault("said", {}).setdefault(said, []).append(agent)
         missing = self._rules.attendance.missing(agent, said, self._now)
@@ -215,7 +218,7 @@ class _Team:
             return missing
         if agent in self._passed:
             return "had_one"
-        if not relaxed and not self._knows_how(agent):
+        if self._asks and not relaxed and not self._knows_how(agent):
             return "not_qualified"
         capacity = self._rules.agents[agent].capacity
         if capacity is None:

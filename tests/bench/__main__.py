@@ -7,7 +7,20 @@ import tempfile
 from pathlib import Path
 
 from runtime.process import collect_rarely
-from tests.bench import door, hosts, identity, imap, latency, mail, pipeline, pull, scaling, sockets, webhooks
+from tests.bench import (
+    door,
+    hosts,
+    identity,
+    imap,
+    latency,
+    mail,
+    pipeline,
+    pull,
+    router,
+    scaling,
+    sockets,
+    webhooks,
+)
 from tests.bench.report import Report
 from tests.bench.workers import System
 from tests.support.chain import Chain
@@ -26,6 +39,10 @@ _MEASURES = {
     webhooks.measure: ("webhooks_per_s", "webhooks_p50_ms_at_300", "webhooks_p99_ms_at_300", "rss_mb_max"),
     mail.measure: ("mails_per_s",),
     imap.measure: ("imap_backlog_per_s", "imap_poll_many_vs_few", "rss_mb_max"),
+    router.measure: (
+        *("decide_us", "router_per_s", "router_p99_ms", "router_vs_write_limit"),
+        *("router_per_s_20_rotations", "backtest_per_s"),
+    ),
     scaling.measure: ("two_workers_vs_one",),
     identity.measure: (
         "identity_per_s_at_1m",

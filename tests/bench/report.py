@@ -19,7 +19,7 @@ class Report:
         self._began = time.monotonic()
 
     def figure(self, name: str, value: float, unit: str) -> None:
-        """One figure. `unit`: `1/s`, `ms`, `cores`, `MB`, `sockets` or `ratio`."""
+        """One figure. `unit`: `1/s`, `ms`, `us`, `cores`, `MB`, `sockets` or `ratio`."""
         if name in self._wanted:
             line = msgspec.json.encode({"name": name, "value": round(value, 3), "unit": unit})
             print(line.decode(), flush=True)

@@ -51,7 +51,11 @@ class Table(NamedTuple):
 
 def measure(chain: Chain, times: int) -> list[float]:
     """Messages a second, 500 a transaction on one connection, into a fresh database each time."""
-    tables = _read(chain)
+    return of_tables(chain, _read(chain), times)
+
+
+def of_tables(chain: Chain, tables: Sequence[Table], times: int) -> list[float]:
+    """The same for rows that somebody else has read."""
     template = migrated_template(chain.postgres)
     rates = []
     for _ in range(times):
@@ -60,17 +64,23 @@ def measure(chain: Chain, times: int) -> list[float]:
     return rates
 
 
+def stored(connection: psycopg.Connection[Any], names: Sequence[str]) -> list[Table]:
+    """All rows of these tables."""
+    tables = []
+    for name in names:
+        columns = _columns(connection, name)
+        fields = sql.SQL(", ").join(
+            sql.SQL("{}::text" if column.as_text else "{}").format(sql.Identifier(column.name))
+            for column in columns
+        )
+        query = sql.SQL("SELECT {} FROM {} ORDER BY ctid").format(fields, sql.Identifier(name))
+        tables.append(Table(name, columns, connection.execute(query).fetchall()))
+    return tables
+
+
 def _read(chain: Chain) -> list[Table]:
     with psycopg.connect(chain.settings.postgres_owner) as connection:
-        tables = []
-        for name in _STORED:
-            columns = _columns(connection, name)
-            fields = sql.SQL(", ").join(
-                sql.SQL("{}::text" if column.as_text else "{}").format(sql.Identifier(column.name))
-                for column in columns
-            )
-            query = sql.SQL("SELECT {} FROM {} ORDER BY ctid").format(fields, sql.Identifier(name))
-            tables.append(Table(name, columns, connection.execute(query).fetchall()))
+        tables = stored(connection, _STORED)
         events = asyncio.run(_events(chain.settings.kafka))
         columns = _columns(connection, _OUTBOX)
         rows = [tuple(row[column.name] for column in columns) for row in map(_outbox_row, events)]
