@@ -167,6 +167,12 @@ _AROUND = (
     f"SELECT workspace, 'a', 'A-' || number, 'violet@vermeulen.example', now() {_ON_HERS}",
     "INSERT INTO webhook_calls (workspace, call_id, webhook, url, body, due_at, created_at) SELECT workspace, ticket_id, 'crm', "
     f"'https://crm.example', concat('Violet wrote on ', ticket_id), now(), now() {_ON_HERS}",
+    "INSERT INTO deliveries (workspace, outbound_id, ticket_id, channel, account, recipient, payload, created_at, due_at) "
+    "SELECT workspace, ticket_id, ticket_id, 'email', 'support', 'violet@vermeulen.example', "
+    f'\'{{"text": "Dear Violet"}}\', now(), now() {_ON_HERS}',
+    "INSERT INTO proof_codes (workspace, proof_id, customer_id, value, code_sha256, token_sha256, asked_by, asked_at, "
+    "expires_at) SELECT workspace, ticket_id, customer_id, 'violet@vermeulen.example', '', ticket_id::text::bytea, 'agent:ann', "
+    f"now(), now() {_ON_HERS}",
     f"INSERT INTO automatic_replies SELECT workspace, 'email', 'violet@vermeulen.example', now() {_ON_HERS} LIMIT 1",
     f"INSERT INTO customer_tags SELECT DISTINCT workspace, customer_id, 'Vermeulen family' {_ON_HERS}",
     "INSERT INTO dead_letters (dead_letter_id, workspace, stage, reason, detail, disposition, raw, key, headers, topic, "
