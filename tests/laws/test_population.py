@@ -16,7 +16,8 @@ from identity.decide import Plan
 from identity.evidence import HandleKey
 from identity.suggest import Profile, blocks, compare, profile
 from identity.traits import traits
-from tests.laws.population import Population, Sent, Shown, population
+from tests.laws.population import Population, Sent, Shown
+from tests.laws.town import population
 from tests.support.identity import Registry
 from tests.support.routing import WORKSPACE
 
