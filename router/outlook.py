@@ -7,12 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from router.ruleset import RuleSet
-from router.rulesets import RuleSets
+from router.watch import Watch
 from runtime import metrics
-from runtime.clock import Clock
-from runtime.postgres import Database
-from sinks.periodic import Periodic
-from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.sql import queries
 
 _HORIZON = timedelta(hours=4)
@@ -25,15 +21,10 @@ Pace = Mapping[tuple[UUID, str], float | None]
 """Workspace and department -> minutes from one ticket done to the next; None: nobody is there."""
 
 
-class Outlook(Periodic):
+class Outlook(Watch):
     """Each 30 seconds: `frontdesk_breaches_projected`, over all workspaces."""
 
-    def __init__(self, system_db: Database, clock: Clock) -> None:
-        super().__init__(30.0)
-        self._database = system_db
-        self._clock = clock
-        self._workspaces = WorkspaceCache(ConfigStore(system_db), clock)
-        self._rules = RuleSets(self._workspaces)
+    seconds = 30.0
 
     async def tick(self) -> None:
         await self._database.open()

@@ -12,11 +12,8 @@ from contracts.rules import Timed
 from router.deadlines import before, due
 from router.reactions import Reaction, run_rules
 from router.ruleset import RuleSet
-from router.rulesets import RuleSets
-from runtime.clock import Clock
-from runtime.postgres import Connection, Database
-from sinks.periodic import Periodic
-from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+from router.watch import Watch
+from runtime.postgres import Connection
 from sinks.postgres.rows import StoredTicket, due_at
 from sinks.postgres.ticket_store import lock_tickets
 from sinks.postgres.timer_store import TimedQuestion, Waiting, all_workspaces, ask_rules, unasked
@@ -24,16 +21,11 @@ from sinks.postgres.timer_store import TimedQuestion, Waiting, all_workspaces, a
 _BATCH = 200
 
 
-class RuleTimers(Periodic):
+class RuleTimers(Watch):
     """Each five seconds, for the workspaces that have such rules. Nothing is stored for a ticket until its time has come: the
     question is which deadlines lie before a horizon, one indexed query for each department and trigger."""
 
-    def __init__(self, system_db: Database, clock: Clock) -> None:
-        super().__init__(5.0)
-        self._database = system_db
-        self._clock = clock
-        self._workspaces = WorkspaceCache(ConfigStore(system_db), clock)
-        self._rules = RuleSets(self._workspaces)
+    seconds = 5.0
 
     async def tick(self) -> None:
         await self._database.open()

@@ -15,13 +15,10 @@ from contracts.alarms import Alarm, alarms, clocks
 from contracts.ticket import Cause, Change, Ticket
 from router import timing
 from router.ruleset import RuleSet
-from router.rulesets import RuleSets
+from router.watch import Watch
 from runtime import metrics
-from runtime.clock import Clock
 from runtime.failpoints import failpoint
-from runtime.postgres import Connection, Database
-from sinks.periodic import Periodic
-from sinks.postgres.config_store import ConfigStore, WorkspaceCache
+from runtime.postgres import Connection
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_store import Key, Writes, lock_tickets
 from sinks.postgres.ticket_trail import DEADLINES, add_change
@@ -34,16 +31,11 @@ _BATCH = 200
 """Tickets in one transaction."""
 
 
-class DeadlineTimers(Periodic):
+class DeadlineTimers(Watch):
     """Each second: `sla_risk` before a deadline, `sla_breached` and, while the work is still to be done, `escalated` at it.
     Any number of processes may run it."""
 
-    def __init__(self, system_db: Database, clock: Clock) -> None:
-        super().__init__(1.0)
-        self._database = system_db
-        self._clock = clock
-        self._workspaces = WorkspaceCache(ConfigStore(system_db), clock)
-        self._rules = RuleSets(self._workspaces)
+    seconds = 1.0
 
     async def tick(self) -> None:
         await self._database.open()
