@@ -195,6 +195,8 @@ class Account(Node, frozen=True, kw_only=True):
     store: str | None = None
     department: str | None = None
     """Where its messages go when nothing else decides."""
+    priority: Priority | None = None
+    """How urgent they are when neither a rule, the customer nor the category says so."""
     address: str | None = None
     """Mail: the address that customers write to."""
     authserv: tuple[str, ...] = ()
@@ -240,6 +242,8 @@ class Workspace(Node, frozen=True, kw_only=True):
     accounts: tuple[Account, ...] = ()
     templates: tuple[Template, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    customer_priorities: dict[str, Priority] = {}
+    """Tag of a customer -> the priority of their tickets, unless a rule says otherwise; the first tag that they have counts."""
     languages: tuple[str, ...] = ()
     """ISO 639-1 codes of the languages that customers write in. Texts are told apart among these only; with none, or one,
     nothing is detected."""

@@ -22,7 +22,7 @@ from identity.tombstones import Tombstones
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.archive import Archive
-from sinks.postgres import customer_reads, erasure_store, identity_merges
+from sinks.postgres import customer_reads, erasure_store, identity_merges, rule_store
 from sinks.postgres.customer_reads import EventLine, HeldHandle, MergeLine, StoredCustomer, TicketLine
 from sinks.postgres.identity_merges import Group
 from sinks.postgres.identity_rows import CustomerRow, EventRow, MergeRow
@@ -117,6 +117,16 @@ class Customers:
                 tickets=await customer_reads.tickets(connection, workspace, members, visible),
                 history=await customer_reads.events(connection, workspace, members),
             )
+
+    async def tag(
+        self, workspace: UUID, named: str, tags: Sequence[str], remove: bool = False
+    ) -> tuple[str, ...]:
+        """Gives the customer tags, or takes them away, for rules to read. All tags after it, sorted."""
+        async with self._database.transaction([workspace]) as connection:
+            found = await find(connection, workspace, named)
+            key = (workspace, found.root)
+            await rule_store.tag_customer(connection, key, tags, remove)
+            return (await rule_store.customer_tags(connection, [key])).get(key, ())
 
     async def preview(self, workspace: UUID, source: str, target: str) -> Preview:
         """What merging the first into the second would do. Raises `Refused` as `merge` does."""

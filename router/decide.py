@@ -75,7 +75,14 @@ def place(
         joined = _join(resolved, message, found, found.joins, facts, verdict, rules, record, now)
         return replying(joined, facts, rules, now)
     placed = categorise.place(message, picked, verdict, rules)
-    priority, candidates = prioritise.prioritise(placed.department, placed.category, verdict, rules)
+    priority, candidates = prioritise.prioritise(
+        placed.department,
+        placed.category,
+        verdict,
+        rules,
+        known.tags,
+        rules.account(message.channel, message.account),
+    )
     # A call that was taken has had its answer.
     answered = is_answered(message)
     sla = verdict.wants.get("sla")

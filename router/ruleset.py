@@ -104,6 +104,8 @@ class RuleSet:
 
     def reads(self, field: str) -> bool:
         """Whether any condition asks for this field: what nobody asks for need not be read."""
+        if field == "customer_tags" and self.workspace.customer_priorities:
+            return True
         return self._reader.reads(field)
 
     def language(self, text: str) -> str | None:

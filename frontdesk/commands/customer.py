@@ -23,7 +23,7 @@ from runtime.postgres import Database
 from sinks.archive import archive_of
 
 app = typer.Typer(
-    help="Customers: show, merge, unmerge, split, suggestions, reject, export, erase, revoke, check, code, confirm, vouch, "
+    help="Customers: show, tag, merge, unmerge, split, suggestions, reject, export, erase, revoke, check, code, confirm, vouch, "
     "import.",
     no_args_is_help=True,
 )
@@ -39,6 +39,18 @@ Actor = Annotated[str | None, typer.Option(help="who does it; without it, the us
 def show(named: Named, json: Json = False) -> None:
     """A customer with everybody merged into it: handles with their proofs, merges, tickets, history."""
     _write(_with(lambda customers, workspace: customers.detail(workspace, named)), json)
+
+
+@app.command()
+def tag(
+    named: Named,
+    tags: Annotated[list[str], typer.Argument(help="such as vip")],
+    remove: Annotated[bool, typer.Option("--remove", help="takes them away")] = False,
+    json: Json = False,
+) -> None:
+    """Gives a customer tags, which rules read. Prints all that they have then."""
+    having = _with(lambda customers, workspace: customers.tag(workspace, named, tags, remove))
+    console.write_json(having) if json else console.output.print(", ".join(having) or "no tags")
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,13 @@ async def customer_tags(connection: Connection, customers: Iterable[Key]) -> dic
     """Customer -> tags, sorted. Those without a tag are not among them."""
     rows = await _rows(connection, "customer_tags", ("workspaces", "customers"), customers)
     return {(workspace, customer): tuple(tags) for workspace, customer, tags in rows}
+
+
+async def tag_customer(connection: Connection, customer: Key, tags: Sequence[str], remove: bool) -> None:
+    """Gives a customer these tags, or takes them away."""
+    parameters = {"workspace": customer[0], "customer": customer[1], "tags": list(tags)}
+    query = queries("rules")["untag_customer" if remove else "tag_customer"]
+    await connection.execute(query, parameters)
 
 
 async def lock_answered(

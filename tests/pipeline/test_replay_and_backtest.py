@@ -166,6 +166,20 @@ async def test_a_configuration_that_would_change_much_is_applied_only_when_accep
         assert (replayed.code, replayed.rows) == (0, [{"different": 0, "same": 30}])
 
 
+async def test_people_give_customers_tags_and_take_them_away(database: Dsns) -> None:
+    given = {"postgres": database.app, "workspace": "test"}
+    async with routed(database, configured()) as desk:
+        await desk.take(message("one", email="a@x.example"))
+        customer = str((await desk.rows("SELECT customer_id FROM customers"))[0][0])
+        assert (
+            await frontdesk("customer", "tag", customer, "vip", "press", **given)
+        ).output == "press, vip\n"
+        left = await frontdesk("customer", "tag", customer, "press", "--remove", "--json", **given)
+        assert left.rows == [["vip"]]
+        unknown = await frontdesk("customer", "tag", "email:nobody@x.example", "vip", **given)
+        assert unknown.code == 1
+
+
 async def test_versions_come_into_force_when_they_are_to_and_an_older_one_can_be_applied_again(
     database: Dsns,
 ) -> None:

@@ -73,3 +73,15 @@ WHERE c.workspace = done.workspace AND c.call_id = done.call_id AND c.state = 'w
 -- name: forget_webhook_calls
 -- Settled ones are kept for a while, so that people can see what was called.
 DELETE FROM webhook_calls WHERE state <> 'waiting' AND created_at < %(before)s
+
+-- name: tag_customer
+-- Tags that people give.
+INSERT INTO customer_tags (workspace, customer_id, tag)
+SELECT %(workspace)s, %(customer)s, tag FROM unnest(%(tags)s::text[]) AS tag ORDER BY tag
+ON CONFLICT DO NOTHING
+
+-- name: untag_customer
+-- And take away, also from those that were merged into them.
+DELETE FROM customer_tags t USING customers c
+WHERE t.workspace = %(workspace)s AND c.workspace = t.workspace AND c.customer_id = t.customer_id
+  AND (c.customer_id = %(customer)s OR c.merged_into = %(customer)s) AND t.tag = ANY(%(tags)s::text[])
