@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.sql import keyed, queries
 from sinks.postgres.ticket_store import Key
+
+_rows = partial(keyed, "continuity")
 
 
 async def lock_conversations(connection: Connection, keys: Iterable[str]) -> None:
@@ -48,12 +50,3 @@ async def missed_calls(
     ):
         found.setdefault(ticket, []).append((call, at))
     return {ticket: tuple(calls) for ticket, calls in found.items()}
-
-
-async def _rows(
-    connection: Connection, query: str, names: tuple[str, ...], keys: Iterable[tuple[Any, ...]]
-) -> list[Any]:
-    wanted = sorted(set(keys))
-    if not wanted:
-        return []
-    return await (await connection.execute(queries("continuity")[query], columns(names, wanted))).fetchall()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.sql import columns, keyed, queries
 from sinks.postgres.ticket_store import Key, Writes
+
+_rows = partial(keyed, "rules")
 
 
 async def opening_messages(connection: Connection, tickets: Iterable[Key]) -> dict[Key, str]:
@@ -55,12 +57,3 @@ async def write_sends(connection: Connection, writes: Writes) -> None:
 
 _ANSWERED = ("workspaces", "channels", "recipients", "at")
 _CALLS = ("workspaces", "calls", "webhooks", "urls", "bodies", "at")
-
-
-async def _rows(
-    connection: Connection, query: str, names: tuple[str, ...], keys: Iterable[tuple[Any, ...]]
-) -> list[Any]:
-    wanted = sorted(set(keys))
-    if not wanted:
-        return []
-    return await (await connection.execute(queries("rules")[query], columns(names, wanted))).fetchall()

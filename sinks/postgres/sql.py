@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString, cast
+
+from runtime.postgres import Connection
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -26,3 +28,19 @@ def columns(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, 
     """Rows turned into one array a column, in the rows' order: the shape that `unnest` takes."""
     arrays = list(zip(*rows, strict=True)) or [() for _ in names]
     return {name: list(values) for name, values in zip(names, arrays, strict=True)}
+
+
+async def keyed(
+    file: str,
+    connection: Connection,
+    query: str,
+    names: Sequence[str],
+    keys: Iterable[tuple[Any, ...]],
+    more: Mapping[str, Any] | None = None,
+) -> list[Any]:
+    """The rows of a query of this file that is asked for many keys at once: each once and sorted, so that locks are taken in
+    order. `names`: of the keys' columns. Without keys nothing is asked."""
+    arrays = columns(names, sorted(set(keys)))
+    if not arrays[names[0]]:
+        return []
+    return await (await connection.execute(queries(file)[query], arrays | dict(more or {}))).fetchall()

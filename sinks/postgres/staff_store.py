@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.sql import keyed, queries
 
 AgentKey = tuple[UUID, str]
 """Workspace and the id of an agent, or of a department."""
+
+_rows = partial(keyed, "staff")
 
 
 class AgentRow(NamedTuple):
@@ -73,16 +76,3 @@ async def set_presence(
     parameters = {"workspace": workspace, "agent": agent, "presence": presence, "now": now}
     rows = await connection.execute(queries("staff")["set_presence"], parameters)
     return await rows.fetchone() is not None
-
-
-async def _rows(
-    connection: Connection,
-    query: str,
-    names: tuple[str, ...],
-    keys: Iterable[tuple[Any, ...]],
-    more: dict[str, Any] | None = None,
-) -> list[Any]:
-    arrays = columns(names, sorted(set(keys)))
-    if not arrays[names[0]]:
-        return []
-    return await (await connection.execute(queries("staff")[query], arrays | (more or {}))).fetchall()

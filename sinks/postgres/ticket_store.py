@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
 from sinks.postgres.rows import StoredTicket, stored_tickets
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.sql import columns, keyed, queries
 from sinks.postgres.timer_store import TimerKey
 
 Key = tuple[UUID, UUID]
@@ -133,15 +134,7 @@ class Writes:
 
 
 _SQL = "tickets"
-
-
-async def _rows(
-    connection: Connection, query: str, names: tuple[str, ...], keys: Iterable[tuple[Any, ...]]
-) -> list[Any]:
-    arrays = columns(names, sorted(set(keys)))
-    if not arrays[names[0]]:
-        return []
-    return await (await connection.execute(queries(_SQL)[query], arrays)).fetchall()
+_rows = partial(keyed, _SQL)
 
 
 async def lock_customers(connection: Connection, keys: Iterable[Key]) -> set[Key]:
