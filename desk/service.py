@@ -26,7 +26,7 @@ from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.key_store import KeyStore
 
 _CONNECTIONS = 8
-_PATIENCE = 20.0
+_PATIENCE = 10.0
 """Seconds that a request waits for a connection: when a whole team pulls at once, they stand in line."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -11,9 +12,14 @@ import msgspec
 
 from contracts import ids
 from contracts.base import encode
+from contracts.errors import Transient
 from contracts.inbound import Handle, InboundMessage, Sender
 from contracts.resolved import CustomerLink, Position, ResolvedMessage
 from contracts.topics import RESOLVED
+from contracts.workspace import Agent, Department
+from router.handback import end_shifts
+from router.offers import offer
+from router.ruleset import RuleSet
 from router.worker import Router
 from runtime.clock import Clock
 from runtime.postgres import Database
@@ -22,6 +28,7 @@ from sinks.config_files import load_folder, version
 from sinks.postgres import identity_store
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.identity_rows import CustomerRow
+from sinks.postgres.staff_store import set_presence
 from tests.support.system import Dsns
 
 DEMO = Path(__file__).resolve().parents[2] / "deploy" / "config" / "demo"
@@ -106,3 +113,81 @@ def _delivery(
         ),
     )
     return Delivery(Record(RESOLVED.name, 0, offset + number, b"", b""), resolved)
+
+
+async def test_people_and_the_router_in_opposite_orders_never_deadlock_past_a_retry(database: Dsns) -> None:
+    """Offers and ends of shifts take many tickets, then turns, then agents, while the router takes turns and agents."""
+    config = msgspec.structs.replace(
+        load_folder(DEMO),
+        departments=(
+            Department(
+                id="support",
+                name="Support",
+                calendar="std",
+                sla="standard",
+                members=("ann", "cem"),
+                shift_end="return_to_queue",
+            ),
+        ),
+        categories=(),
+        rules=(),
+        agents=(Agent(id="ann", name="Ann"), Agent(id="cem", name="Cem", capacity=5)),
+        accounts=(),
+        default_department="support",
+    )
+    rules = RuleSet(config, version(config))
+    async with Database(database.system, max_size=1) as system:
+        await ConfigStore(system).apply(config, version(config), "test", NOW - timedelta(days=1))
+    async with Database(database.app, max_size=8) as one, Database(database.app, max_size=8) as other:
+        await asyncio.gather(
+            *(
+                _patiently(_router(one).run, Batch([_stranger(n * 10 + m) for m in range(10)]))
+                for n in range(8)
+            ),
+            *(_patiently(_comes_and_goes, other, rules, agent) for agent in ("ann", "cem", "ann", "cem")),
+        )
+        await offer(other, WORKSPACE, rules, NOW)
+        rows = await one.fetch(
+            [WORKSPACE], "SELECT count(*), count(*) FILTER (WHERE version > 1) FROM tickets"
+        )
+        gaps = await one.fetch(
+            [WORKSPACE], "SELECT ticket_id FROM audit GROUP BY ticket_id HAVING max(version) <> count(*)"
+        )
+    assert rows[0][0] == 40
+    assert rows[0][1] > 0, "nothing was ever handed back or offered: the two never met"
+    assert gaps == []
+
+
+async def _patiently(act: Callable[..., Awaitable[object]], *arguments: object) -> None:
+    """A race that is lost is run once more, as every writer does."""
+    for last in (False, False, True):
+        try:
+            await act(*arguments)
+            return
+        except Transient:
+            if last:
+                raise
+
+
+async def _comes_and_goes(database: Database, rules: RuleSet, agent: str) -> None:
+    for _ in range(2):
+        for presence in ("offline", "present"):
+            async with database.transaction([WORKSPACE]) as connection:
+                await set_presence(connection, WORKSPACE, agent, presence, NOW)
+            await end_shifts(database, WORKSPACE, rules, NOW)
+            await offer(database, WORKSPACE, rules, NOW)
+
+
+def _stranger(number: int) -> Delivery[ResolvedMessage]:
+    """A message of somebody new, on a ticket of its own."""
+    delivery = _delivery(99, number, offset=5_000_000)
+    message = msgspec.structs.replace(
+        msgspec.json.decode(bytes(delivery.message.inbound), type=InboundMessage),
+        conversation_key=f"n{number}",
+    )
+    resolved = msgspec.structs.replace(
+        delivery.message,
+        inbound=msgspec.Raw(encode(message)),
+        customer=CustomerLink(id=UUID(int=number + 1), trust="channel"),
+    )
+    return Delivery(delivery.record, resolved)
