@@ -80,7 +80,7 @@ async def _take(
 ) -> list[StoredTicket]:
     if not shares:
         return []
-    rows = [(s.department, s.category or "", s.skilled, s.cutoff) for s in shares]
+    rows = [(s.department, s.category, s.skilled, s.cutoff) for s in shares]
     parameters: dict[str, Any] = dict(columns(("departments", "categories", "skilled", "cutoffs"), rows))
     parameters |= {"workspace": workspace, "depth": depth, "limit": limit}
     parameters |= {"languages": languages, "offered": offered}

@@ -1,47 +1,76 @@
 -- name: pairs
--- Departments and categories of which something waits: one descent of the index for each, however many tickets wait.
+-- Departments and categories of which something waits: a few descents of the index for each, however many tickets wait. Each
+-- step finds the next category, then what has none, then the next department. (A comparison of rows would be no condition
+-- of the index under row-level security.)
 WITH RECURSIVE pairs AS (
-    (SELECT t.department, coalesce(t.category, '') AS category
+    (SELECT t.department, t.category
      FROM tickets t
      WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
-     ORDER BY t.department, coalesce(t.category, '') LIMIT 1)
+     ORDER BY t.department, t.category LIMIT 1)
     UNION ALL
     SELECT following.department, following.category
     FROM pairs CROSS JOIN LATERAL (
-        SELECT t.department, coalesce(t.category, '') AS category
-        FROM tickets t
-        WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
-          AND (t.department, coalesce(t.category, '')) > (pairs.department, pairs.category)
-        ORDER BY t.department, coalesce(t.category, '') LIMIT 1
+        SELECT step.department, step.category FROM (
+            (SELECT 1 AS place, t.department, t.category FROM tickets t
+             WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+               AND t.department = pairs.department AND t.category > pairs.category
+             ORDER BY t.category LIMIT 1)
+            UNION ALL
+            (SELECT 2, t.department, t.category FROM tickets t
+             WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+               AND t.department = pairs.department AND t.category IS NULL AND pairs.category IS NOT NULL
+             LIMIT 1)
+            UNION ALL
+            (SELECT 3, t.department, t.category FROM tickets t
+             WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+               AND t.department > pairs.department
+             ORDER BY t.department, t.category LIMIT 1)
+        ) AS step
+        ORDER BY step.place LIMIT 1
     ) AS following
 )
-SELECT department, nullif(category, '') FROM pairs
+SELECT department, category FROM pairs
 
 -- name: take
 -- The first of these queues that nobody is just taking, locked, the most urgent first. Only so many of each are looked at. A
 -- ticket that was given away or moved since the statement began is asked again under its lock.
-WITH heads AS MATERIALIZED (
-    SELECT mine.department, mine.category, head.ticket_id, head.due, head.created_at, head.number
-    FROM unnest(%(departments)s::text[], %(categories)s::text[], %(skilled)s::boolean[], %(cutoffs)s::timestamptz[])
-         AS mine(department, category, skilled, cutoff)
-    CROSS JOIN LATERAL (
-        SELECT t.ticket_id, coalesce(t.due_at, 'infinity') AS due, t.created_at, t.number
+WITH mine AS MATERIALIZED (
+    SELECT * FROM unnest(%(departments)s::text[], %(categories)s::text[], %(skilled)s::boolean[],
+                         %(cutoffs)s::timestamptz[]) AS m(department, category, skilled, cutoff)
+), heads AS MATERIALIZED (
+    SELECT mine.department, mine.category, head.ticket_id, head.due_at, head.created_at, head.number
+    FROM mine CROSS JOIN LATERAL (
+        SELECT t.ticket_id, t.due_at, t.created_at, t.number
         FROM tickets t
-        WHERE t.workspace = %(workspace)s AND t.department = mine.department
-          AND coalesce(t.category, '') = mine.category AND t.agent IS NULL AND t.status IN ('new', 'open')
+        WHERE t.workspace = %(workspace)s AND t.department = mine.department AND t.category = mine.category
+          AND t.agent IS NULL AND t.status IN ('new', 'open')
           AND (t.held_since <= mine.cutoff OR mine.skilled AND (
                t.language IS NULL OR %(languages)s::text[] IS NULL OR t.language = ANY(%(languages)s::text[])))
           AND (NOT %(offered)s OR NOT t.held_back)
-        ORDER BY coalesce(t.due_at, 'infinity'), t.created_at, t.number
+        ORDER BY t.due_at, t.created_at, t.number
         LIMIT %(depth)s
     ) AS head
+    UNION ALL
+    SELECT mine.department, mine.category, head.ticket_id, head.due_at, head.created_at, head.number
+    FROM mine CROSS JOIN LATERAL (
+        SELECT t.ticket_id, t.due_at, t.created_at, t.number
+        FROM tickets t
+        WHERE t.workspace = %(workspace)s AND t.department = mine.department AND t.category IS NULL
+          AND t.agent IS NULL AND t.status IN ('new', 'open')
+          AND (t.held_since <= mine.cutoff OR mine.skilled AND (
+               t.language IS NULL OR %(languages)s::text[] IS NULL OR t.language = ANY(%(languages)s::text[])))
+          AND (NOT %(offered)s OR NOT t.held_back)
+        ORDER BY t.due_at, t.created_at, t.number
+        LIMIT %(depth)s
+    ) AS head
+    WHERE mine.category IS NULL
 )
 SELECT t.ticket_id
 FROM heads
 JOIN tickets t ON t.workspace = %(workspace)s AND t.ticket_id = heads.ticket_id
 WHERE t.agent IS NULL AND t.status IN ('new', 'open')
-  AND t.department = heads.department AND coalesce(t.category, '') = heads.category
-ORDER BY heads.due, heads.created_at, heads.number
+  AND t.department = heads.department AND t.category IS NOT DISTINCT FROM heads.category
+ORDER BY heads.due_at, heads.created_at, heads.number
 LIMIT %(limit)s
 FOR NO KEY UPDATE OF t SKIP LOCKED
 
