@@ -59,7 +59,12 @@ def _case(kind: str, case: dict[str, Any]) -> dict[str, Any]:
         pair = {end: canonical_value(kind, case[end]) for end in ("a", "b")}
         valid = None not in pair.values()
         return {"valid": valid, "canonical": pair, "same": valid and pair["a"] == pair["b"]}
-    return _row(kind, case["email" if kind == "email" else "raw"], case.get("default_region"))
+    row = _row(kind, case["email" if kind == "email" else "raw"], case.get("default_region"))
+    if kind == "phone" and row["canonical"]:
+        # Numbers are compared with their extension; E.164, which cases ask for, has no place for it.
+        row["canonical"], _, extension = row["canonical"].partition(";ext=")
+        row["extension"] = extension or None
+    return row
 
 
 def _row(kind: str, value: str, region: str | None) -> dict[str, Any]:
