@@ -49,7 +49,7 @@ async def test_counts_by_department_and_status_are_the_same_everywhere(desk: Des
         for status, count in zip(("new", "open", "solved"), counts, strict=True):
             await desk.add(*(ticket(department, status=status) for _ in range(count)))
     await scrape(desk)
-    async with await desk.client("lea") as lea:
+    async with await desk.client("lea", role="lead") as lea:
         answered = (await lea.get("/departments/counts")).json()
     rows = await desk.database.fetch([], "SELECT department, status, count(*) FROM tickets GROUP BY 1, 2")
     stored = {(department, status): count for department, status, count in rows}
