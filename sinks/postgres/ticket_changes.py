@@ -14,7 +14,6 @@ from contracts.errors import Refused
 from contracts.ticket import Cause, Change, Ticket
 from runtime.postgres import Connection
 from sinks.postgres.rows import StoredTicket, replace
-from sinks.postgres.sql import queries
 from sinks.postgres.ticket_store import RotationKey, Writes, lock_tickets
 from sinks.postgres.ticket_trail import add_change
 from sinks.postgres.ticket_writes import write
@@ -75,10 +74,3 @@ async def write_change(
         writes.rotations[rotation[0]] = rotation[1]
     await write(connection, writes)
     return changed
-
-
-async def unsolved_of(connection: Connection, workspace: UUID, agent: str) -> int:
-    """How many unsolved tickets the agent holds."""
-    parameters = {"workspace": workspace, "agent": agent}
-    rows = await (await connection.execute(queries("ticket_changes")["unsolved_of"], parameters)).fetchall()
-    return int(rows[0][0])
