@@ -33,6 +33,8 @@ class Choice:
 def turns_of(members: Sequence[str], turns: Sequence[str]) -> tuple[str, ...]:
     """The rotation of these members: known ones in the order of their turns, new ones after them."""
     wanted = set(members)
+    if len(turns) == len(members) and wanted.issuperset(turns):
+        return tuple(turns)
     known = [agent for agent in turns if agent in wanted]
     new = wanted.difference(known)
     return (*known, *(agent for agent in members if agent in new))

@@ -38,6 +38,17 @@ class Attendance:
             agent.id: [_leave(absence, ZoneInfo(_zone(agent, zones, config))) for absence in agent.absences]
             for agent in self._agents.values()
         }
+        self._asked: datetime | None = None
+        self._free = frozenset[str]()
+
+    def free(self, now: datetime) -> frozenset[str]:
+        """Agents who are there if they said nothing, and take any number of tickets. Kept for the instant that was asked for
+        last: a batch asks for the same one with every ticket."""
+        if self._asked != now:
+            unlimited = (agent.id for agent in self._agents.values() if agent.capacity is None)
+            self._free = frozenset(agent for agent in unlimited if self.missing(agent, None, now) is None)
+            self._asked = now
+        return self._free
 
     def missing(self, agent: str, said: str | None, now: datetime) -> Missing | None:
         """None: the agent is there. `said` is what they said last at the desk, None if nothing yet. Leave goes before working

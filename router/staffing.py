@@ -150,7 +150,6 @@ class _Team:
         self.read: dict[str, Any] = {}
         self.members = rules.members(ticket.department, ticket.category)
         node = rules.category(ticket.category)
-        # Asked of a hundred agents for every ticket: where nothing is needed, nobody need be looked at.
         self._asks = ticket.language is not None or (node is not None and bool(node.skills))
         self.candidates = self._among(self.members, relaxed=self._is_relaxed())
 
@@ -205,8 +204,16 @@ class _Team:
         return Choice(choose("least_open", members, able, (), loads, last).agent, reason)
 
     def _among(self, members: tuple[str, ...], *, relaxed: bool) -> Candidates:
-        refused = {agent: why for agent in members if (why := self._refusal(agent, relaxed))}
-        return Candidates(tuple(agent for agent in members if agent not in refused), refused)
+        refused = {agent: why for agent in self._asked(members) if (why := self._refusal(agent, relaxed))}
+        present = tuple(agent for agent in members if agent not in refused) if refused else members
+        return Candidates(present, refused)
+
+    def _asked(self, members: tuple[str, ...]) -> tuple[str, ...] | list[str]:
+        """Those of whom something is to be found out: with a hundred members most need not be looked at for every ticket."""
+        if self._asks or self._staff.said or self._passed:
+            return members
+        free = self._rules.attendance.free(self._now)
+        return [agent for agent in members if agent not in free]
 
     def _refusal(self, agent: str, relaxed: bool) -> str | None:
         key = (self._ticket.workspace, agent)
