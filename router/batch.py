@@ -16,7 +16,7 @@ from router import writing
 from router.calls import REPEATED
 from router.continuity import continuation
 from router.deadlines import starts_at
-from router.decide import assign, carried, place
+from router.decide import place, settle
 from router.facts import (
     Answered,
     Facts,
@@ -90,9 +90,10 @@ async def decide(
     fresh = await _fresh(connection, items, writes, now)
     routed = [item for item in fresh if is_routed(item.message) or is_echo(item.message)]
     tickets = await _tickets(connection, routed)
+    before = tickets.facts.copy()
     placed = [item for item in routed if _place(item, tickets.facts, number, now)]
     staff = await _staff(connection, placed)
-    _assign(placed, staff, tickets, writes, reply_keys, now)
+    _settle(placed, before, staff, tickets.rows, writes, reply_keys, now)
     rated = await _rated(connection, fresh)
     for item in fresh:
         late, owner = _is_late(item, tickets), rated.get(item.key)
@@ -228,22 +229,20 @@ async def _staff(connection: Connection, routed: Sequence[Item]) -> Staff:
     return await staff_for(connection, [Opening(p.ticket, rules, p.assign_to) for rules, p in placements])
 
 
-def _assign(
-    routed: Sequence[Item],
+def _settle(
+    placed: Sequence[Item],
+    facts: Facts,
     staff: Staff,
-    tickets: _Tickets,
+    rows: dict[Key, StoredTicket],
     writes: Writes,
     reply_keys: Sequence[bytes],
     now: datetime,
 ) -> None:
-    """Finds somebody for each placement, in order, and collects what it writes."""
-    latest: dict[UUID, Plan] = {}
-    for item in routed:
-        plan = carried(assign(_placement(item), staff, item.rules), latest)
-        staff.after(plan, now)
-        latest[plan.ticket.id] = item.plan = plan
+    """Finds somebody for each placement, in order, and collects what it writes. `facts`: before the first was placed."""
+    for item in placed:
+        plan = item.plan = settle(_placement(item), facts, staff, item.rules, now)
         key = (plan.ticket.workspace, plan.ticket.id)
-        before = writes.tickets.get(key, tickets.rows.get(key))
+        before = writes.tickets.get(key, rows.get(key))
         writing.add_plan(writes, plan, before, item.rules, reply_keys, now)
 
 

@@ -3,11 +3,9 @@ give the same bytes of the decision record, which is what replay proves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 import msgspec
 
@@ -167,21 +165,19 @@ def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
     return Plan(placement, leased(assigned, rules, now), record, found.rotation, found.weight)
 
 
-def carried(plan: Plan, latest: Mapping[UUID, Plan]) -> Plan:
-    """All messages of a batch are placed before agents are looked for: one that joins a ticket opened in the same batch
-    finds the agent that was chosen meanwhile. `latest`: ticket -> its newest plan of the batch."""
-    before = latest.get(plan.ticket.id)
-    if before is None or plan.placement.opens:
-        return plan
-    held = before.ticket
-    ticket = msgspec.structs.replace(
-        plan.ticket,
-        agent=held.agent,
-        queue=held.queue,
-        lease_until=held.lease_until,
-        held_back=held.held_back,
-    )
-    return Plan(plan.placement, ticket, plan.record)
+def settle(placement: Placement, facts: Facts, staff: Staff, rules: RuleSet, now: datetime) -> Plan:
+    """The plan of a placement. `facts` and `staff` are as they were before the batch, moved on by the plans before this one, and
+    are moved on by it.
+
+    All messages of a batch are placed before agents are locked and looked for: one that joined a ticket of the same batch is
+    placed again, for somebody may have that ticket now, and rules read who."""
+    held = facts.tickets.get(placement.ticket.id)
+    if placement.joined is not None and held is not None and held.ticket != placement.joined:
+        placement = place(placement.resolved, placement.message, facts, rules, now)
+    plan = assign(placement, staff, rules)
+    staff.after(plan, now)
+    facts.after(replace(placement, ticket=plan.ticket))
+    return plan
 
 
 def _opening_status(verdict: Verdict) -> Status:
@@ -229,6 +225,7 @@ def _join(
         refs=left(resolved, message, ticket.customer),
         duplicate_of=found.duplicate_of,
         participants=continuity.joining(message),
+        joined=ticket,
         reopens=wakes and ticket.status == "solved",
         verdict=verdict,
         wakes=wakes,

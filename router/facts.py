@@ -3,7 +3,7 @@ decides as N batches of one would."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -58,6 +58,8 @@ class Placement:
     participants: tuple[Participant, ...] = ()
     assign_to: str | None = None
     """What a rule says: an agent, or `nobody`."""
+    joined: Ticket | None = None
+    """The ticket that it joined, as it stood."""
     reopens: bool = False
     """A solved ticket is work again."""
     wakes: bool = False
@@ -116,6 +118,10 @@ class Facts:
     def family(self, workspace: UUID, customer: UUID) -> tuple[UUID, ...]:
         """The customer's ids; the given one alone when nothing was merged."""
         return self.families.get((workspace, customer), (customer,))
+
+    def copy(self) -> Facts:
+        """The same facts, which move on by themselves."""
+        return Facts(*(dict(getattr(self, one.name)) for one in fields(self)))
 
     def after(self, placement: Placement) -> Facts:
         """The facts for the next message: equal to reading them again after a write of the placement."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 import typer
@@ -20,8 +19,8 @@ from identity.evidence import observations
 from identity.facts import Facts as IdentityFacts
 from identity.moves import resolve
 from identity.shared import own_handles
-from router.decide import assign, carried, place
-from router.facts import Facts, Plan, Staff, is_routed
+from router.decide import place, settle
+from router.facts import Facts, Staff, is_routed
 from router.ruleset import RuleSet
 from runtime.postgres import Database
 from sinks.config_files import load_folder, version
@@ -43,7 +42,6 @@ def decide(
     workspace = load_folder(config)
     rules = RuleSet(workspace, version(workspace))
     people, facts, staff, own = IdentityFacts(), Facts(), Staff(), own_handles(workspace)
-    latest: dict[UUID, Plan] = {}
     read = decoder(InboundMessage)
     for number, line in enumerate(file.read_bytes().splitlines()):
         try:
@@ -62,9 +60,7 @@ def decide(
         if is_routed(message):
             resolved = _resolved(message, line, number, plan.customer, plan.trust, plan.is_new)
             placement = place(resolved, message, facts, rules, message.received_at)
-            facts.after(placement)
-            decided = latest[placement.ticket.id] = carried(assign(placement, staff, rules), latest)
-            staff.after(decided, message.received_at)
+            decided = settle(placement, facts, staff, rules, message.received_at)
             row |= {"ticket": decided.ticket, "record": decided.record}
         console.write_json(row)
 

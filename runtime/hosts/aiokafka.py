@@ -114,14 +114,19 @@ class AiokafkaHost(KafkaHost):
 
     async def _fetch(self, consumer: AIOKafkaConsumer, timeout_ms: int, most: int = 0) -> list[Record]:
         async def get(partitions: list[TopicPartition], seconds: float, at_most: int) -> Fetched:
-            # Without partitions it means all: then it waits until there are some.
             found: Fetched = await consumer.getmany(
                 *partitions, timeout_ms=round(seconds * 1000), max_records=at_most
             )
             return found
 
-        most = most or self._settings.batch
-        found = await self._secondary.fetch(consumer, consumer.assignment(), get, timeout_ms / 1000, most)
+        most, assigned = most or self._settings.batch, consumer.assignment()
+        if not assigned:
+            # Asked all the same, for it tells of a refusal by the group; but not waited for in there: without partitions it
+            # means all, and would hand on records that come second as soon as there are some.
+            found = await get([], 0, most)
+            await asyncio.sleep(0 if found else timeout_ms / 1000)
+        else:
+            found = await self._secondary.fetch(consumer, assigned, get, timeout_ms / 1000, most)
         return [record_of(raw) for raws in found.values() for raw in raws]
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:

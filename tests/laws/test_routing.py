@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.base import encode
 from contracts.inbound import InboundMessage
-from contracts.rules import Actions, Condition, Rule
-from router.decide import assign, carried, place
+from contracts.rules import Actions, Condition, Rule, TicketState
+from router.decide import place, settle
 from router.facts import Facts, Plan, Staff
 from tests.support.routing import NOW, Desk, chat, mail, message, resolved, rule_set
 
@@ -26,6 +24,13 @@ RULES = rule_set(
         name="phone",
         groups=((Condition(keywords=("phone*",)),),),
         actions=Actions(category="Hardware/Phones", tags=("phone",)),
+    ),
+    Rule(
+        id="taken",
+        name="taken",
+        when="customer replied",
+        groups=((Condition(ticket=TicketState(agent=("ann", "cem"))),),),
+        actions=Actions(priority="urgent"),
     ),
 )
 
@@ -54,18 +59,12 @@ def conversations(draw: st.DrawFn) -> list[InboundMessage]:
 
 def batch(messages: list[InboundMessage]) -> list[Plan]:
     """As the worker does it: everything is placed first, then agents are looked for."""
-    facts, staff, latest = Facts(), Staff(), dict[UUID, Plan]()
+    facts, before, staff = Facts(), Facts(), Staff()
     placements = []
     for inbound in messages:
         placements.append(place(resolved(inbound), inbound, facts, RULES, NOW))
         facts.after(placements[-1])
-    plans = []
-    for placement in placements:
-        plan = carried(assign(placement, staff, RULES), latest)
-        staff.after(plan, NOW)
-        latest[plan.ticket.id] = plan
-        plans.append(plan)
-    return plans
+    return [settle(placement, before, staff, RULES, NOW) for placement in placements]
 
 
 @given(conversations())

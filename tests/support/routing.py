@@ -24,7 +24,7 @@ from contracts.workspace import (
     Store,
     Workspace,
 )
-from router.decide import assign, place
+from router.decide import place, settle
 from router.facts import Facts, Plan, Staff
 from router.ruleset import RuleSet
 
@@ -138,12 +138,7 @@ class Desk:
     def take(self, inbound: InboundMessage, now: datetime = NOW, **known: Any) -> Plan:
         """`known`: what identity adds to the message (`customer`, `trust`, `order_numbers`)."""
         placement = place(resolved(inbound, **known), inbound, self.facts, self.rules, now)
-        self.facts.after(placement)
-        plan = assign(placement, self.staff, self.rules)
-        self.staff.after(plan, now)
-        held = self.facts.tickets[plan.ticket.id]
-        self.facts.tickets[plan.ticket.id] = replace(held, ticket=plan.ticket)
-        return plan
+        return settle(placement, self.facts, self.staff, self.rules, now)
 
     def set(self, plan: Plan, **changes: Any) -> None:
         """What people did to the plan's ticket meanwhile."""

@@ -41,7 +41,7 @@ async def configure(database: Dsns, config: Workspace = SHOP, version: str = "v1
 
 
 def settings(broker: Broker, database: Dsns, data: Path, **changes: Any) -> Settings:
-    """Settings of a door for the shop."""
+    """Settings of a door for the shop. One sender stands for many here, so nobody is diverted for sending too much."""
     base = Settings(
         data=data,
         kafka=broker.bootstrap,
@@ -49,5 +49,6 @@ def settings(broker: Broker, database: Dsns, data: Path, **changes: Any) -> Sett
         postgres_system=database.system,
         workspace=SHOP.slug,
         gateway_port=0,
+        sender_burst=1_000_000,
     )
     return msgspec.structs.replace(base, **changes)
