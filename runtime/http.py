@@ -15,6 +15,8 @@ _GRACE_SECONDS = 10
 _BACKLOG = 1024
 _FRAME_BYTES = 64 * 1024
 _HEAD_SECONDS = 10.0
+# Longer than the minute that balancers keep a connection: one that is closed from this side is not just being used again.
+_IDLE_SECONDS = 75
 
 
 class _Protocol(H11Protocol):
@@ -68,6 +70,7 @@ class HttpServer:
             server_header=False,
             forwarded_allow_ips=trusted,
             backlog=_BACKLOG,
+            timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             http=_Protocol,
             ws="websockets-sansio",

@@ -56,7 +56,7 @@ class Webform:
             subject=_text(given, "subject", _SUBJECT) or None,
             text=message,
             attachments=attachments,
-            fields=_fields(given),
+            fields=_fields(given) | _named(raw),
             locale=_text(given, "locale", 35) or None,
             raw=kept,
             marks=_marks(raw, given),
@@ -70,6 +70,12 @@ def _key(raw: Raw, given: Mapping[str, Any]) -> str:
     if len(header) > _KEY:
         raise Refused("too_long", f"at most {_KEY} characters", status=422, field="Idempotency-Key")
     return header or _text(given, SUBMISSION, _KEY) or raw.options.get("key", "") or ids.sha256_hex(raw.body)
+
+
+def _named(raw: Raw) -> dict[str, str]:
+    """The caller's own key, as a field: who names each submission says that two of the same words are two."""
+    header = one_line(raw.headers.get("idempotency-key", ""), _KEY)
+    return {"idempotency_key": header} if header else {}
 
 
 def _marks(raw: Raw, given: Mapping[str, Any]) -> tuple[str, ...]:
