@@ -85,7 +85,7 @@ async def test_people_among_robots_are_heard_and_memory_stays_flat(chain: Chain)
         tokens = [page.json()["submission_id"] for page in pages]
         await asyncio.sleep(LEAST_TIME.total_seconds())
         for start in range(0, BOTS, 30):
-            await asyncio.gather(*(one(client, number) for number in range(start, start + 30)))
+            await asyncio.gather(*(one(client, number) for number in range(start, min(start + 30, BOTS))))
             sizes.append(gateway.memory_info().rss)
     texts = [str(message.text) for message in await accepted(chain)]
     assert {text for text in texts if text.startswith("person")} == {f"person {n}" for n in range(PEOPLE)}
