@@ -65,17 +65,27 @@ class Webform:
         return Normalised([event], blobs)
 
 
-def _key(raw: Raw, given: Mapping[str, Any]) -> str:
+def _own_key(raw: Raw) -> str:
+    """The key that the caller gave; empty if none."""
     header = one_line(raw.headers.get("idempotency-key", ""), _KEY + 1)
     if len(header) > _KEY:
         raise Refused("too_long", f"at most {_KEY} characters", status=422, field="Idempotency-Key")
-    return header or _text(given, SUBMISSION, _KEY) or raw.options.get("key", "") or ids.sha256_hex(raw.body)
+    return header
+
+
+def _key(raw: Raw, given: Mapping[str, Any]) -> str:
+    return (
+        _own_key(raw)
+        or _text(given, SUBMISSION, _KEY)
+        or raw.options.get("key", "")
+        or ids.sha256_hex(raw.body)
+    )
 
 
 def _named(raw: Raw) -> dict[str, str]:
     """The caller's own key, as a field: who names each submission says that two of the same words are two."""
-    header = one_line(raw.headers.get("idempotency-key", ""), _KEY)
-    return {"idempotency_key": header} if header else {}
+    own = _own_key(raw)
+    return {"idempotency_key": own} if own else {}
 
 
 def _marks(raw: Raw, given: Mapping[str, Any]) -> tuple[str, ...]:
