@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.rules import Method
 
@@ -21,13 +21,20 @@ class Candidates:
     refused: dict[str, str]
 
 
+class Turns(NamedTuple):
+    """The order of a rotation, before somebody got a turn and after."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The agent, or None for the queue. `turns`: the rotation after, when it moved."""
+    """The agent, or None for the queue. `turns`: of the rotation, when it moved."""
 
     agent: str | None
     reason: str
-    turns: tuple[str, ...] | None = None
+    turns: Turns | None = None
 
 
 def turns_of(members: Sequence[str], turns: Sequence[str]) -> tuple[str, ...]:
@@ -56,8 +63,9 @@ def choose(
         return Choice(None, "no_present_agent")
     if method == "round_robin":
         order = turns_of(members, turns)
-        agent = next(member for member in order if member in candidates.present)
-        return Choice(agent, "method:round_robin", (*(m for m in order if m != agent), agent))
+        at = next(at for at, member in enumerate(order) if member in candidates.present)
+        after = (*order[:at], *order[at + 1 :], order[at])
+        return Choice(order[at], "method:round_robin", Turns(order, after))
     counts, last = open_counts or {}, last_assigned or {}
     agent = min(candidates.present, key=lambda a: (counts.get(a, 0), last.get(a, _NEVER), members.index(a)))
     return Choice(agent, "method:least_open")

@@ -42,6 +42,8 @@ class Continuation:
     """Everything that was read to decide so."""
     duplicate_of: UUID | None = None
     """The message that said the same shortly before."""
+    said: str | None = None
+    """What the message says (`refs.content`)."""
 
 
 class Considered(NamedTuple):
@@ -84,16 +86,17 @@ def continuation(
     considered = tuple(_considered(asked))
     duplicate = asked.twin.message if asked.twin else None
     if not considered:
-        return Continuation()
+        return Continuation(said=asked.said)
     last = considered[-1]
     reason = _REASONS[last.ref[0]]
     if last.lost is None:
         reopened = ".reopened" if last.facts.ticket.status == "solved" else ""
-        return Continuation(last.facts, None, reason + reopened, considered, duplicate)
+        return Continuation(last.facts, None, reason + reopened, considered, duplicate, asked.said)
     # What the sender belongs to says more than what anybody can quote.
     nearest = next((one for one in considered if one.takes_part or one.own), considered[0])
     reason = "mail" if nearest.lost in _MAIL_REFUSALS else _REASONS[nearest.ref[0]]
-    return Continuation(None, nearest.facts.ticket.id, f"{reason}.{nearest.lost}", considered, duplicate)
+    refers_to, reason = nearest.facts.ticket.id, f"{reason}.{nearest.lost}"
+    return Continuation(None, refers_to, reason, considered, duplicate, asked.said)
 
 
 class _Asked:
@@ -110,7 +113,8 @@ class _Asked:
         self.message, self.facts, self.rules, self.now = message, facts, rules, now
         self.customer = customer_of(resolved)
         self.family = facts.family(message.workspace, self.customer.id)
-        self.twin = _twin(message, facts)
+        self.said = content(message)
+        self.twin = _twin(message, self.said, facts)
         self.refs = named(resolved, message, self.family)
 
     def candidates(self) -> Iterator[tuple[Ref, TicketFacts]]:
@@ -186,8 +190,7 @@ def _considered(asked: _Asked) -> Iterator[Considered]:
             return
 
 
-def _twin(message: InboundMessage, facts: Facts) -> Twin | None:
-    said = content(message)
+def _twin(message: InboundMessage, said: str | None, facts: Facts) -> Twin | None:
     found = facts.twins.get((message.workspace, said)) if said else None
     if found is None or found.message == message.message_id:
         return None

@@ -12,7 +12,7 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
 from router.deadlines import starts_at
-from router.refs import Ref, content, is_answered
+from router.refs import Ref, is_answered
 from router.replies import Reply, To
 from router.rules import Verdict
 from router.ruleset import RuleSet
@@ -55,6 +55,8 @@ class Placement:
     refs: tuple[Ref, ...] = ()
     duplicate_of: UUID | None = None
     """The message that said the same shortly before."""
+    said: str | None = None
+    """What the message says (`refs.content`)."""
     participants: tuple[Participant, ...] = ()
     assign_to: str | None = None
     """What a rule says: an agent, or `nobody`."""
@@ -135,13 +137,14 @@ class Facts:
             named = self.by_ref.get((workspace, kind, value), ())
             if ticket.id not in named:
                 self.by_ref[(workspace, kind, value)] = (*named, ticket.id)
-        self._said(placement.message, ticket.id)
+        self._said(placement)
         return self
 
-    def _said(self, message: InboundMessage, ticket: UUID) -> None:
-        if said := content(message):
+    def _said(self, placement: Placement) -> None:
+        message, ticket = placement.message, placement.ticket.id
+        if placement.said is not None:
             twin = Twin(message.message_id, ticket, message.received_at)
-            self.twins[(message.workspace, said)] = twin
+            self.twins[(message.workspace, placement.said)] = twin
         if is_unanswered(message) and message.target is not None:
             call = MissedCall(message.target, starts_at(message))
             self.missed[ticket] = (*self.missed.get(ticket, ()), call)

@@ -28,6 +28,8 @@ _SIGNS = r"\u0900-\u0963\u0966-\u0dff"
 # Stands apart from its neighbours: a character of an unspaced script, or of punctuation.
 _APART = re.compile(rf"[{_UNSPACED}]|[^\w\s{_SIGNS}]")
 
+_ASCII_APART = tuple(character for character in map(chr, range(128)) if _APART.match(character))
+
 _FOLDED_KEPT = 20_000
 
 # The set's automaton is built as texts ask for it, within this many bytes; 5,000 keywords take a few MiB.
@@ -63,8 +65,8 @@ class Keywords:
     """Compiled once for a rule set. `found` is a single pass, whatever the number of keywords."""
 
     def __init__(self, keywords: Iterable[str]) -> None:
-        patterns = {keyword: _pattern(keyword) for keyword in sorted(set(keywords))}
-        self._keywords = [keyword for keyword, pattern in patterns.items() if pattern]
+        patterns = {keyword: p for keyword in sorted(set(keywords)) if (p := _pattern(keyword))}
+        self._keywords = list(patterns)
         options = re2.Options()
         options.max_mem = _AUTOMATON_BYTES
         self._set = re2.Set.SearchSet(options)
@@ -72,17 +74,18 @@ class Keywords:
             self._set.Add(patterns[keyword])
         if self._keywords:
             self._set.Compile()
-        self._each = [re2.compile(patterns[keyword]) for keyword in self._keywords]
+        # Over bytes: what was found in a str has its places counted anew in characters.
+        self._each = [re2.compile(patterns[keyword].encode()) for keyword in self._keywords]
 
     def found(self, text: str) -> dict[str, str]:
         """Keyword -> the words of the text that it matched, folded."""
         if not self._keywords or not text:
             return {}
-        tokens = _spaced(text[:_MAX_TEXT])
+        tokens = _spaced(text[:_MAX_TEXT]).encode()
         hits = {}
         for index in sorted(self._set.Match(tokens) or ()):
             match = self._each[index].search(tokens)
-            hits[self._keywords[index]] = match.group(1) if match else ""
+            hits[self._keywords[index]] = match.group(1).decode() if match else ""
         return hits
 
 
@@ -93,9 +96,16 @@ def words(text: str) -> list[str]:
 
 def _spaced(text: str) -> str:
     """Folded tokens with one space around each: the edges of words are then plain spaces."""
-    # A function, for a template is expanded anew for every match.
-    apart = _APART.sub(_between_spaces, fold(text))
-    return f" {' '.join(apart.split())} "
+    folded = fold(text)
+    if folded.isascii():
+        # Most texts are, once folded, and a search for each sign is many times faster than one for all.
+        for sign in _ASCII_APART:
+            if sign in folded:
+                folded = folded.replace(sign, f" {sign} ")
+    else:
+        # A function, for a template is expanded anew for every match.
+        folded = _APART.sub(_between_spaces, folded)
+    return f" {' '.join(folded.split())} "
 
 
 def _between_spaces(found: re.Match[str]) -> str:

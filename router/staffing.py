@@ -12,7 +12,7 @@ from contracts.calendars import NeverOpen
 from contracts.rules import METHODS, NOBODY, Method
 from contracts.ticket import Ticket
 from contracts.workspace import Department
-from router.assign import Candidates, Choice, choose, shown, turns_of
+from router.assign import Candidates, Choice, choose, shown
 from router.deadlines import before
 from router.facts import RotationKey, Staff
 from router.ruleset import RuleSet
@@ -83,11 +83,10 @@ def find(
     if choice.agent is None:
         choice = team.overflow(department) or choice
     record |= {"reason": choice.reason, "agent": choice.agent, **shown(team.candidates), **team.read}
-    key = rotation_key(ticket)
+    moved = None
     if choice.turns is not None:
-        turns = list(turns_of(team.members, staff.rotations.get(key, ())))
-        record["rotation"] = {"before": turns, "after": list(choice.turns)}
-    moved = (key, choice.turns) if choice.turns is not None else None
+        record["rotation"] = {"before": list(choice.turns.before), "after": list(choice.turns.after)}
+        moved = (rotation_key(ticket), choice.turns.after)
     return Found(choice.agent, record, moved, _weight(choice.agent, ticket, rules) if choice.agent else 1)
 
 

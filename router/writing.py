@@ -58,7 +58,7 @@ def add_message(
             at.partition,
             at.offset,
             bytes(resolved.inbound).decode(),
-            content(message),
+            plan.placement.said if plan else content(message),
             plan.placement.duplicate_of if plan else None,
         )
     )

@@ -9,20 +9,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _GRACE_SECONDS = 10
 _BACKLOG = 1024
 _FRAME_BYTES = 64 * 1024
 _HEAD_SECONDS = 10.0
+_HEAD_BYTES = 64 * 1024
 # Longer than the minute that balancers keep a connection: one that is closed from this side is not just being used again.
 _IDLE_SECONDS = 75
 
 
-class _Protocol(H11Protocol):
-    """Does not wait for ever for the head of a request: a connection that only trickles is closed."""
+class _Protocol(HttpToolsProtocol):
+    """Does not wait for ever for the head of a request, nor take one of any length: such a connection is closed."""
 
     _late: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def data_received(self, data: bytes) -> None:
         before = self.cycle
@@ -31,6 +33,10 @@ class _Protocol(H11Protocol):
         # Within a request the application has its own limits.
         if upgraded or self.cycle is not before or not (self.cycle is None or self.cycle.response_complete):
             self._in_time()
+            return
+        self._unread += len(data)
+        if self._unread > _HEAD_BYTES:
+            self.transport.abort()
         elif self._late is None:
             self._late = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
 
@@ -43,6 +49,7 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _in_time(self) -> None:
+        self._unread = 0
         if self._late is not None:
             self._late.cancel()
             self._late = None

@@ -57,5 +57,5 @@ def _result(queue: tuple[str, ...], calls: tuple[_Call, ...]) -> dict[str, Any]:
         allowed = tuple(agent for agent in queue if agent in call.allowed)
         choice = choose("round_robin", queue, Candidates(allowed, {}), turns)
         agents.append(choice.agent)
-        turns = choice.turns or turns
+        turns = choice.turns.after if choice.turns else turns
     return {"agents": agents, "queue_after": list(turns)}

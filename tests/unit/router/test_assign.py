@@ -27,7 +27,7 @@ def in_turn(rounds: list[tuple[str, ...]]) -> list[str | None]:
     got = []
     for here in rounds:
         choice = choose("round_robin", TEAM, present(*here), turns)
-        turns = choice.turns or turns
+        turns = choice.turns.after if choice.turns else turns
         got.append(choice.agent)
     return got
 
@@ -39,7 +39,7 @@ def test_corpus(case: dict[str, Any]) -> None:
     for call in case["calls"]:
         choice = choose("round_robin", members, Candidates(tuple(call["allowed"]), {}), turns)
         assert choice.agent == call["expect"]
-        turns = choice.turns or turns
+        turns = choice.turns.after if choice.turns else turns
     assert list(turns) == case["queue_after"]
 
 

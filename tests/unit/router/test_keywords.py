@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from router.keywords import Keywords, fold
+from router.keywords import Keywords, fold, words
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,8 @@ def test_folding_whole_texts_is_folding_their_characters() -> None:
     text = "Zażółć gęślą jaźń İıŞşĞğ ŠšŽž Øøæœß ﬁ ①"
     assert fold(text) == "".join(fold(character) for character in text)
     assert fold(fold(text)) == fold(text)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_short_way_for_ascii_reads_the_same_words(text: str) -> None:
+    assert words(f"{text} – ") == [*words(text), "–"]
