@@ -9,10 +9,11 @@ from contracts.errors import Refused
 from desk.auth import Viewer
 from desk.changes import Changes
 from router.leases import leased
-from router.pulling import asked, shares
+from router.pulling import asked, is_offered, shares
 from router.roster import most_counted
 from router.ruleset import RuleSet
 from router.statuses import taken_up
+from runtime import metrics
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import staff_store
@@ -59,6 +60,8 @@ class Pull:
             held = await pulled_by(connection, viewer.workspace, viewer.agent)
             _check(held, viewer, rules)
             _within([_share(stored)], held, rules)
+            if not is_offered(stored.ticket, wanted, languages):
+                metrics.unqualified_offers.labels(stored.ticket.department).inc()
             return await _give(connection, viewer, stored, rules, now)
 
 

@@ -25,6 +25,9 @@ from sinks.archive import archive_of
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.key_store import KeyStore
 
+_FRESH_SECONDS = 0.5
+"""Whoever was taken out of a department must not see, or pull from, it a second later."""
+
 _CONNECTIONS = 8
 _PATIENCE = 10.0
 """Seconds that a request waits for a connection: when a whole team pulls at once, they stand in line."""
@@ -36,7 +39,7 @@ class DeskService:
     def __init__(self, settings: Settings) -> None:
         clock = Clock(settings.clock)
         self._database = Database(settings.postgres, max_size=_CONNECTIONS, timeout=_PATIENCE)
-        workspaces = WorkspaceCache(ConfigStore(self._database), clock)
+        workspaces = WorkspaceCache(ConfigStore(self._database), clock, _FRESH_SECONDS)
         served = [workspace_id(slug) for slug in settings.workspaces]
         authenticator = Authenticator(KeyStore(self._database), workspaces, served)
         changes = Changes(self._database, clock, RuleSets(workspaces))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from contracts.ticket import Ticket
 from contracts.workspace import Department
 from router.ruleset import RuleSet
 from router.staffing import has_skills, relaxed_since
@@ -34,6 +35,18 @@ def shares(
         elif _helps(agent, known, rules, waiting) and has_skills(agent, category, rules):
             found.append(Share(department, category))
     return found
+
+
+def is_offered(ticket: Ticket, wanted: Iterable[Share], languages: Sequence[str]) -> bool:
+    """Whether the ticket is in one of these queues, for an agent of these languages (none for all): what the query that takes
+    from them sees to, said once more for the counter of R-49."""
+    spoken = ticket.language is None or not languages or ticket.language in languages
+    return any(
+        (share.skilled and spoken)
+        or (share.cutoff is not None and ticket.held_since is not None and ticket.held_since <= share.cutoff)
+        for share in wanted
+        if (share.department, share.category) == (ticket.department, ticket.category)
+    )
 
 
 def asked(agent: str, rules: RuleSet) -> list[str]:

@@ -156,6 +156,11 @@ route_decisions = Counter(
     "frontdesk_route_decisions", "What decided the department.", ["department", "decided_by"]
 )
 route_rule_matches = Counter("frontdesk_route_rule_matches", "Which rules ever match.", ["rule"])
+unqualified_offers = Counter(
+    "frontdesk_unqualified_offers",
+    "Pulled tickets that were not in the agent's queues, or not for their skills and languages: always 0.",
+    ["department"],
+)
 tickets = Gauge("frontdesk_tickets", "Tickets by department and status.", ["department", "status"])
 due_soon = Gauge(
     "frontdesk_due_soon", "Tickets on which a deadline runs out within 30 minutes.", ["department"]

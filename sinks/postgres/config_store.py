@@ -15,8 +15,6 @@ from runtime.clock import Clock
 from runtime.postgres import Database
 from sinks.postgres.sql import queries
 
-_FRESH_SECONDS = 5.0
-
 
 class ConfigStore:
     """Immutable, effective-dated versions of each workspace's configuration."""
@@ -63,19 +61,21 @@ class ConfigStore:
 
 
 class WorkspaceCache:
-    """The configurations in force, at most five seconds old, never changing inside a batch: only `refresh` loads."""
+    """The configurations in force, never changing inside a batch: only `refresh` loads. `fresh`: seconds that a look is
+    good for."""
 
-    def __init__(self, store: ConfigStore, clock: Clock) -> None:
+    def __init__(self, store: ConfigStore, clock: Clock, fresh: float = 5.0) -> None:
         self._store = store
         self._clock = clock
+        self._fresh = fresh
         self._loaded: dict[UUID, tuple[str, Workspace]] = {}
         self._accounts: dict[tuple[UUID, str, str], Account] = {}
         self._checked: dict[UUID, float] = {}
 
     async def refresh(self, workspaces: Iterable[UUID]) -> None:
-        """Loads what is missing or has not been looked at for five seconds. Raises `Transient` if it cannot."""
+        """Loads what is missing or has not been looked at for so long. Raises `Transient` if it cannot."""
         at = time.monotonic()
-        stale = [w for w in workspaces if at - self._checked.get(w, -_FRESH_SECONDS) >= _FRESH_SECONDS]
+        stale = [w for w in workspaces if at - self._checked.get(w, -self._fresh) >= self._fresh]
         if not stale:
             return
         known = {workspace: self._loaded[workspace][0] for workspace in stale if workspace in self._loaded}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from contracts.workspace import Agent, Category, Department, Overflow, Workspace
-from router.pulling import asked, shares
+from router.pulling import asked, is_offered, shares
 from router.ruleset import RuleSet
 from sinks.postgres.queue_store import Share
+from tests.support.desk import ticket
 from tests.support.routing import NOW, rule_set
 
 PAIRS = [
@@ -73,3 +74,20 @@ def test_who_helps_out_pulls_while_the_queues_are_so_and_knows_how() -> None:
 def test_without_departments_everything_is_everybodys() -> None:
     open_plan = RuleSet(Workspace(slug="test", name="Test", agents=(Agent(id="ann", name="Ann"),)), "0")
     assert [share.department for share in shares("ann", PAIRS, open_plan, {}, NOW)] == [d for d, _ in PAIRS]
+
+
+def test_a_ticket_is_offered_to_who_knows_how_or_when_it_has_waited_long_enough() -> None:
+    hour_ago = NOW - timedelta(hours=1)
+    queues = [Share("support", None), Share("support", "Printers", False, hour_ago)]
+
+    def offered(category: str | None, since: datetime | None = None, language: str | None = None) -> bool:
+        waiting = ticket("support", category=category, held_since=since, language=language)
+        return is_offered(waiting, queues, ("en",))
+
+    assert offered(None)
+    assert offered(None, language="en")
+    assert not offered(None, language="tr")
+    assert not offered("Invoices")
+    assert not offered("Printers")
+    assert not offered("Printers", hour_ago + timedelta(minutes=1))
+    assert offered("Printers", hour_ago, "tr")
