@@ -13,6 +13,7 @@ from router.roster import Opening, staff_for
 from router.staffing import find
 from sinks.postgres.note_store import add_note
 from sinks.postgres.rows import StoredTicket, replace
+from sinks.postgres.ticket_store import NoteRow
 
 _MAX_NOTE = 20_000
 
@@ -95,10 +96,10 @@ class Work:
             raise Refused("note_length", f"1 to {_MAX_NOTE} characters", status=422, field="text")
 
         async def act(scene: Scene) -> Act:
-            note = note_id(viewer.workspace, scene.ticket.id, key)
-            added = await add_note(
-                scene.connection, viewer.workspace, note, scene.ticket.id, viewer.agent, text, scene.now
-            )
+            ticket = scene.ticket.id
+            note = note_id(viewer.workspace, ticket, key)
+            row = NoteRow(viewer.workspace, note, ticket, viewer.agent, text, scene.now)
+            added = await add_note(scene.connection, row)
             return Act(scene.ticket, "noted", {"note": note}, always=added)
 
         return await self._changes.make(viewer, named, expected, act)

@@ -18,7 +18,7 @@ from contracts.ticket import Cause
 from router import timing
 from router.effects import Effects, react
 from router.ruleset import RuleSet
-from router.sending import Sends, add_sends
+from router.sending import ACTOR, Sends, add_sends
 from router.subjects import Known
 from runtime.postgres import Connection
 from sinks.postgres import rule_store
@@ -26,8 +26,6 @@ from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_store import Key, Writes
 from sinks.postgres.ticket_trail import add_change
 from sinks.postgres.ticket_writes import write
-
-ACTOR = "rules"
 
 _messages = decoder(InboundMessage)
 

@@ -1,5 +1,5 @@
-"""What rules send becomes rows of the ticket's own transaction: notifications for the relay, calls for the webhooks' caller.
-Their ids are their cause's, so that a cause handled twice sends once."""
+"""What rules send becomes rows of the ticket's own transaction: notifications for the relay, calls for the webhooks' caller, and
+notes for whoever works on it. Their ids are their cause's, so that a cause handled twice sends once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from contracts.ticket import Ticket
 from router.rules import Verdict
 from router.ruleset import RuleSet
 from sinks.postgres.outbox import shard_of
-from sinks.postgres.ticket_store import OutboxRow, WebhookCallRow, Writes
+from sinks.postgres.ticket_store import NoteRow, OutboxRow, WebhookCallRow, Writes
+
+ACTOR = "rules"
+"""As whom rules act."""
 
 Reason = Literal["ticket created", "customer replied"]
 
@@ -35,7 +38,7 @@ class Sends:
 def add_sends(
     writes: Writes, sends: Sends, rules: RuleSet, now: datetime, *, trace: str | None = None
 ) -> None:
-    """Adds one notification a group, and one call a webhook."""
+    """Adds one notification a group, one call a webhook, and the notes for whoever works on the ticket."""
     for notification in _notifications(sends, rules, now):
         add_outbox(
             writes,
@@ -47,6 +50,10 @@ def add_sends(
             now,
             trace,
         )
+    workspace, ticket = sends.ticket.workspace, sends.ticket.id
+    for text in sends.verdict.notes:
+        note = ids.note_id(workspace, ticket, f"{sends.cause}:{text}")
+        writes.notes.append(NoteRow(workspace, note, ticket, ACTOR, text, now))
     for name in sends.verdict.webhooks:
         if (webhook := rules.webhook(name)) is not None:
             call = ids.webhook_call_id(sends.cause, name)

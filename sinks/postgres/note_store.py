@@ -1,14 +1,18 @@
-"""Notes that agents write for each other: rows of `notes`, in the transaction of the ticket's new version."""
+"""Notes that agents, and rules, write for agents: rows of `notes`, in the transaction of the ticket's new version."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from runtime.postgres import Connection, Database
-from sinks.postgres.sql import queries
+from sinks.postgres.sql import columns, queries
+from sinks.postgres.ticket_store import NoteRow
+
+_COLUMNS = ("workspaces", "notes", "tickets", "agents", "texts", "at")
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -20,20 +24,16 @@ class Note(msgspec.Struct, frozen=True):
     at: datetime
 
 
-async def add_note(
-    connection: Connection, workspace: UUID, note: UUID, ticket: UUID, agent: str, text: str, now: datetime
-) -> bool:
+async def add_note(connection: Connection, note: NoteRow) -> bool:
     """False when it is stored already."""
-    parameters = {
-        "workspace": workspace,
-        "note": note,
-        "ticket": ticket,
-        "agent": agent,
-        "text": text,
-        "now": now,
-    }
-    rows = await connection.execute(queries("notes")["add"], parameters)
+    rows = await connection.execute(queries("notes")["add"], columns(_COLUMNS, [note]))
     return await rows.fetchone() is not None
+
+
+async def write_notes(connection: Connection, notes: Sequence[NoteRow]) -> None:
+    """Those that a batch decided on."""
+    if notes:
+        await connection.execute(queries("notes")["add"], columns(_COLUMNS, sorted(notes)))
 
 
 async def notes_of(database: Database, workspace: UUID, ticket: UUID) -> list[Note]:

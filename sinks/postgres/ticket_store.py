@@ -101,6 +101,16 @@ class OutboxRow(NamedTuple):
     created: datetime
 
 
+class NoteRow(NamedTuple):
+    workspace: UUID
+    note: UUID
+    ticket: UUID
+    agent: str
+    """Whose it is; of a rule, the actor that rules act as."""
+    text: str
+    at: datetime
+
+
 class WebhookCallRow(NamedTuple):
     workspace: UUID
     call: UUID
@@ -129,6 +139,7 @@ class Writes:
     assigned: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
     answered: dict[tuple[UUID, str, str], datetime] = field(default_factory=dict)
     """(workspace, channel, address) -> when it gets an automatic answer."""
+    notes: list[NoteRow] = field(default_factory=list)
     webhook_calls: list[WebhookCallRow] = field(default_factory=list)
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.base import encode
 from runtime.postgres import Connection
-from sinks.postgres import chat_store, rule_store
+from sinks.postgres import chat_store, note_store, rule_store
 from sinks.postgres.rows import StoredTicket, ticket_columns
 from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import Writes
@@ -103,6 +103,7 @@ async def write(connection: Connection, writes: Writes) -> None:
         await _insert(connection, "move_rotations", _ROTATIONS, rotations)
         assigned = [(*key, at) for key, at in sorted(writes.assigned.items())]
         await _insert(connection, "stamp_agents", _ASSIGNED, assigned)
+        await note_store.write_notes(connection, writes.notes)
         await rule_store.write_sends(connection, writes)
         await set_timers(connection, writes.timers)
         await chat_store.add_messages(connection, writes.messages)

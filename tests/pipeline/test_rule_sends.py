@@ -18,6 +18,7 @@ from router.ruleset import RuleSet
 from runtime.clock import Clock
 from runtime.settings import Settings, WebhookSecret
 from sinks.config_files import version
+from sinks.postgres.note_store import notes_of
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import lock_tickets
 from sinks.webhooks import MAX_ATTEMPTS, Webhooks
@@ -187,6 +188,8 @@ async def test_rules_of_timers_and_people_write_one_version_with_their_record(da
         trail = await desk.rows("SELECT actor, action, detail FROM audit WHERE version = 2")
         assert [(actor, action) for actor, action, _ in trail] == [("rules", "prioritised")]
         assert trail[0][2]["notes"] == ["Too late"]
+        notes = await notes_of(desk.database, *keys[0])
+        assert [(note.agent, note.text, note.at) for note in notes] == [("rules", "Too late", NOW)]
         assert trail[0][2]["decision"]["rules"][0]["words"] == ["zwrot"]
         told = (await desk.sent("notification"))[-1]
         assert (told["group"], told["reason"]) == ("ben", "rule")

@@ -1,7 +1,9 @@
 -- name: add
--- A note, once.
+-- Each note once.
 INSERT INTO notes (workspace, note_id, ticket_id, agent, text, created_at)
-VALUES (%(workspace)s, %(note)s, %(ticket)s, %(agent)s, %(text)s, %(now)s)
+SELECT n.workspace, n.note_id, n.ticket_id, n.agent, n.text, n.at
+FROM unnest(%(workspaces)s::uuid[], %(notes)s::uuid[], %(tickets)s::uuid[], %(agents)s::text[], %(texts)s::text[],
+            %(at)s::timestamptz[]) AS n(workspace, note_id, ticket_id, agent, text, at)
 ON CONFLICT (workspace, note_id) DO NOTHING
 RETURNING note_id
 
