@@ -73,14 +73,15 @@ def rounds(stored: Sequence[StoredTicket], staff: Staff, rules: RuleSet, now: da
                 continue
             this_round.add(found.agent)
             given.append(Given(each, found))
-            _after(each.ticket, found, staff, now)
+            moved_on(staff, each.ticket, found, now)
         if not this_round:
             return given
         left = kept
     return given
 
 
-def _after(ticket: Ticket, found: Found, staff: Staff, now: datetime) -> None:
+def moved_on(staff: Staff, ticket: Ticket, found: Found, now: datetime) -> None:
+    """The staff after a ticket of the queue was given to whom `find` had found."""
     if found.rotation:
         staff.rotations[found.rotation[0]] = found.rotation[1]
     assert found.agent is not None

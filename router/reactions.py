@@ -14,11 +14,16 @@ from typing import Any
 from contracts.base import decoder
 from contracts.ids import ticket_event_id
 from contracts.inbound import InboundMessage
+from contracts.rules import METHODS
 from contracts.ticket import Cause
 from router import timing
 from router.effects import Effects, react
+from router.leases import leased
+from router.offers import moved_on
+from router.roster import Opening, staff_for
 from router.ruleset import RuleSet
 from router.sending import ACTOR, Sends, add_sends
+from router.staffing import Found, find
 from router.subjects import Known
 from runtime.postgres import Connection
 from sinks.postgres import rule_store
@@ -53,7 +58,7 @@ async def run_rules(
     if not wanted:
         return {}
     messages, tags = await _read(connection, wanted)
-    writes, changed = Writes(), dict[Key, StoredTicket]()
+    answers = list[tuple[Reaction, Effects]]()
     for reaction in wanted:
         ticket = reaction.stored.ticket
         orders = ticket.context.orders if ticket.context else ()
@@ -62,9 +67,35 @@ async def run_rules(
             reaction.trigger, ticket, reaction.rules, now, message=messages.get(reaction.key), known=known
         )
         if effects.anything:
-            changed[reaction.key] = _add(writes, reaction, effects, now)
+            answers.append((reaction, effects))
+    found = await _found(connection, answers, now)
+    writes = Writes()
+    changed = {
+        reaction.key: _add(writes, reaction, effects, found.get(reaction.key), now)
+        for reaction, effects in answers
+    }
     await write(connection, writes)
     return changed
+
+
+async def _found(
+    connection: Connection, answers: Sequence[tuple[Reaction, Effects]], now: datetime
+) -> dict[Key, Found]:
+    """Somebody for each ticket that nobody has and that a rule gives by a method, in order."""
+    asked = [
+        (reaction, effects)
+        for reaction, effects in answers
+        if effects.assign in METHODS and effects.ticket.agent is None and effects.ticket.status != "solved"
+    ]
+    if not asked:
+        return {}
+    openings = [Opening(effects.ticket, reaction.rules, effects.assign) for reaction, effects in asked]
+    staff, found = await staff_for(connection, openings), dict[Key, Found]()
+    for reaction, effects in asked:
+        one = found[reaction.key] = find(effects.ticket, staff, reaction.rules, now, effects.assign)
+        if one.agent is not None:
+            moved_on(staff, effects.ticket, one, now)
+    return found
 
 
 async def _read(
@@ -80,21 +111,29 @@ async def _read(
     return messages, await rule_store.customer_tags(connection, customers)
 
 
-def _add(writes: Writes, reaction: Reaction, effects: Effects, now: datetime) -> StoredTicket:
-    before = reaction.stored
-    ticket = timing.changed(
-        before.ticket, replace(effects.ticket, updated_at=now), now, reaction.rules.levels
-    )
-    cause = Cause(actor=ACTOR, rule_set=reaction.rules.version, decision=effects.record)
+def _add(
+    writes: Writes, reaction: Reaction, effects: Effects, found: Found | None, now: datetime
+) -> StoredTicket:
+    before, rules, ticket, record = reaction.stored, reaction.rules, effects.ticket, effects.record
+    change = effects.change
+    if found is not None:
+        record = record | {"assignment": found.record}
+        if found.agent is not None:
+            ticket = leased(replace(ticket, agent=found.agent, queue=None), rules, now)
+            change = "assigned" if change == "noted" else change
+        if found.rotation is not None:
+            writes.rotations[found.rotation[0]] = found.rotation[1]
+    ticket = timing.changed(before.ticket, replace(ticket, updated_at=now), now, rules.levels)
+    cause = Cause(actor=ACTOR, rule_set=rules.version, decision=record)
     pulled = before.pulled and ticket.agent == before.ticket.agent
     if ticket.agent and ticket.agent != before.ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now
-    stored = add_change(writes, before, ticket, effects.change, cause, _detail(effects), now, pulled)
+    stored = add_change(writes, before, ticket, change, cause, _detail(record, effects), now, pulled)
     event = ticket_event_id(ticket.id, stored.version)
-    add_sends(writes, Sends(ticket, event, effects.verdict), reaction.rules, now)
+    add_sends(writes, Sends(ticket, event, effects.verdict), rules, now)
     return stored
 
 
-def _detail(effects: Effects) -> dict[str, Any]:
-    detail: dict[str, Any] = {"decision": effects.record}
+def _detail(record: dict[str, Any], effects: Effects) -> dict[str, Any]:
+    detail: dict[str, Any] = {"decision": record}
     return detail | ({"notes": effects.verdict.notes} if effects.verdict.notes else {})

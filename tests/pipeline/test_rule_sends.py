@@ -196,3 +196,34 @@ async def test_rules_of_timers_and_people_write_one_version_with_their_record(da
         calls = await desk.rows("SELECT body FROM webhook_calls")
         cause = msgspec.json.decode(calls[0][0])["cause"]
         assert cause == str(ticket_event_id(keys[0][1], 2))
+
+
+async def test_what_waited_in_a_pool_is_given_by_the_method_of_a_rule(database: Dsns) -> None:
+    held = Rule(
+        id="held",
+        name="Held",
+        groups=((Condition(channel=("telegram",)),),),
+        actions=Actions(assign="nobody"),
+    )
+    waited = Rule(
+        id="waited",
+        name="Waited",
+        when="unassigned for 2 hours",
+        groups=((Condition(ticket=TicketState(assigned=False)),),),
+        actions=Actions(assign="least_open"),
+    )
+    config = configured(held, waited)
+    rules = RuleSet(config, version(config))
+    async with routed(database, config) as desk:
+        messages = [chat(f"m{n}", f"{n}", fields={"department": "returns"}) for n in range(3)]
+        await desk.take(*messages)
+        keys = [(WORKSPACE, await desk.ticket_of(message)) for message in messages]
+        async with desk.database.transaction([WORKSPACE]) as connection:
+            stored = await lock_tickets(connection, keys)
+            assert {one.ticket.agent for one in stored.values()} == {None}
+            reactions = [Reaction(stored[key], "unassigned for 2 hours", rules) for key in keys]
+            changed = await run_rules(connection, reactions, NOW)
+        assert [changed[key].ticket.agent for key in keys] == ["ann", "ben", "ann"]
+        actions = await desk.rows("SELECT DISTINCT action FROM audit WHERE version = 2")
+        assert actions == [("assigned",)]
+        assert await desk.rows("SELECT DISTINCT agent FROM tickets WHERE held_back") == []
