@@ -2,7 +2,9 @@
 -- The customer and everybody merged into it.
 SELECT to_json(g)::text FROM (
     SELECT c.customer_id AS customer, c.display_name AS name, c.merged_into, c.created_at, c.founding_kind,
-           c.founding_value, c.proven
+           c.founding_value, c.proven,
+           ARRAY(SELECT t.tag FROM customer_tags t
+                 WHERE t.workspace = c.workspace AND t.customer_id = c.customer_id ORDER BY t.tag) AS tags
     FROM customers c WHERE c.workspace = %(workspace)s AND c.customer_id = ANY(%(members)s::uuid[])
     ORDER BY c.created_at, c.customer_id) AS g
 
