@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import msgspec
@@ -66,3 +67,23 @@ async def test_a_quiet_chat_is_no_slow_caller(
         await asyncio.sleep(1)
         await widget.say("Still here")
         await widget.until("ack")
+
+
+async def test_a_head_without_end_is_cut(broker: Broker, database: Dsns, tmp_path: Path) -> None:
+    await configure(database, SHOP)
+    async with running(settings(broker, database, tmp_path)) as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.client.base_url.port or 0)
+        writer.write(b"POST /forms/contact/submissions HTTP/1.1\r\nHost: shop\r\n")
+        sent, closed = 0, asyncio.ensure_future(reader.read())
+        async with asyncio.timeout(60):
+            while not closed.done() and sent < 64 << 20:
+                writer.write(b"X-Long: " + b"x" * 8000 + b"\r\n")
+                sent += 8010
+                with contextlib.suppress(ConnectionError):
+                    await writer.drain()
+                await asyncio.sleep(0)
+        # What the sockets between us hold counts too.
+        assert sent < 16 << 20
+        with contextlib.suppress(ConnectionError):
+            await closed
+        writer.close()
