@@ -43,7 +43,7 @@ bench: setup packages ## one JSON line a figure
 	@$(BIN)/python -m tests.bench
 
 soak: packages setup ## the long runs of the fault tests, the whole population, 100,000 attackers
-	@SOAK=1 $(BIN)/python -m pytest tests/faults tests/laws
+	@SOAK=1 $(BIN)/python -m pytest --timeout=0 tests/faults tests/laws
 
 lock: ## renew the locks from pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --python-version 3.11 --universal --no-annotate --no-header --extra mail --extra s3 pyproject.toml -o requirements.txt

@@ -18,6 +18,7 @@ from ingest.chat_hub import AGAIN_LATER, Close, Hub, Tab, encode
 from ingest.form_guard import Buckets
 from ingest.form_guard import Rate as Speed
 from runtime import metrics
+from runtime.tasks import end
 
 _HELLO_SECONDS = 5
 _PING_SECONDS = 25
@@ -85,9 +86,7 @@ class _Talk:
             await asyncio.wait({sending, hearing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._hub.leave(tab)
-            sending.cancel()
-            hearing.cancel()
-            await asyncio.gather(sending, hearing, return_exceptions=True)
+            await end((sending, hearing))
         for task in (sending, hearing):
             fault = None if task.cancelled() else task.exception()
             if fault is not None and not isinstance(fault, _GONE):

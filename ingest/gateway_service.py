@@ -22,6 +22,7 @@ from runtime.http import HttpServer
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
+from runtime.tasks import end
 from sinks.archive import archive_of
 from sinks.postgres.chat_store import ChatStore
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
@@ -74,9 +75,7 @@ class GatewayService:
             try:
                 await self._server.run()
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await end(tasks)
                 await self._producer.stop()
                 self._spool.close()
 

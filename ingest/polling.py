@@ -25,6 +25,7 @@ from runtime.health import Health
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
+from runtime.tasks import end
 from sinks.archive import archive_of
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.cursor_store import CursorStore, Lease, Source, lease
@@ -133,9 +134,7 @@ class PollingService(ABC):
                 for task in done:
                     task.result()
             finally:
-                for task in (*tasks, stopped):
-                    task.cancel()
-                await asyncio.gather(*tasks, stopped, return_exceptions=True)
+                await end((*tasks, stopped))
                 await parts.producer.stop()
 
     async def _read(self, reader: Reader) -> None:

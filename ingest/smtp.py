@@ -24,6 +24,7 @@ from runtime import trace
 from runtime.failpoints import failpoint
 from runtime.health import Health
 from runtime.settings import Settings
+from runtime.tasks import end
 
 _CHANNEL = "email"
 _MOST_BYTES = LIMITS[_CHANNEL].body
@@ -73,8 +74,7 @@ class SmtpService:
                         await asyncio.gather(*(one.idle.wait() for one in self._open))
                 for one in list(self._open):
                     one.abort()
-                fresh.cancel()
-                await asyncio.gather(fresh, return_exceptions=True)
+                await end((fresh,))
                 await parts.producer.stop()
 
     async def stop(self) -> None:

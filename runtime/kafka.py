@@ -297,7 +297,9 @@ async def _consumer(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     except (KafkaError, OSError) as error:
         raise Transient(f"kafka: {type(error).__name__}") from error
     finally:
-        await consumer.stop()
+        # Nothing is lost with it, and what fails here must not hide why we leave: least of all that we were cancelled.
+        with contextlib.suppress(KafkaError, OSError):
+            await consumer.stop()
 
 
 @contextlib.asynccontextmanager
@@ -309,4 +311,5 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     except (KafkaError, OSError) as error:
         raise Transient(f"kafka: {type(error).__name__}") from error
     finally:
-        await admin.close()
+        with contextlib.suppress(KafkaError, OSError):
+            await admin.close()

@@ -30,6 +30,7 @@ from runtime.postgres import Database
 from runtime.reach import Unfetchable
 from runtime.settings import Settings
 from runtime.stage import Batch, Done, Outcome, Stage
+from runtime.tasks import end
 from sinks.archive import Archive
 from sinks.postgres import media_store
 from sinks.postgres.media_store import Claimed, MediaStore, Wanted
@@ -115,9 +116,7 @@ class Fetcher:
                 for task in done:
                     task.result()
             finally:
-                for task in (*work, stopped):
-                    task.cancel()
-                await asyncio.gather(*work, stopped, return_exceptions=True)
+                await end((*work, stopped))
                 await self._downloader.close()
 
     async def stop(self) -> None:
