@@ -25,7 +25,10 @@ def due(
     at = start.astimezone(UTC)
     if not left:
         return Deadline(due_at=at, started_at=at, target_seconds=0, calendar=hours.id)
-    for segment in (part for whole in hours.segments(start) for part in _without(whole, pauses)):
+    working = hours.segments(start)
+    if pauses:
+        working = (part for whole in working for part in _without(whole, pauses))
+    for segment in working:
         end = min(segment.end, segment.start + left)
         used.append(Segment(start=segment.start, end=end))
         left -= end - segment.start
