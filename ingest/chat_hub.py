@@ -16,6 +16,7 @@ import msgspec
 
 from contracts.errors import Transient
 from contracts.ids import receipt
+from runtime.tasks import side_by_side
 from sinks.postgres.chat_store import ChatKey, ChatStore, Line, Told, changed
 
 _QUEUED = 500
@@ -91,9 +92,7 @@ class Hub:
                 tab.close(RESTARTS, "restarting")
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._listen())
-            group.create_task(self._push())
+        await side_by_side(self._listen(), self._push())
 
     def _look_at(self, chats: Iterable[ChatKey]) -> None:
         self._woken.update(chats)

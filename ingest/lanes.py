@@ -20,6 +20,7 @@ from contracts.topics import INBOUND, OVERFLOW
 from ingest.form_guard import Buckets, Rate
 from runtime import metrics
 from runtime.kafka import Outgoing, Place, committed_offsets, end_offsets, read_range, tail
+from runtime.tasks import side_by_side
 
 _READER = "identity"  # the consumer group whose work is waited for
 _LOOK_SECONDS = 1.0
@@ -68,11 +69,9 @@ class Lanes:
         """For ever: learns who is diverted, and lets go of whose messages are done."""
         while True:
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._read())
-                    group.create_task(self._let_go())
-            except* (Transient, OSError, TimeoutError) as error:
-                log.warning("overflow not read", error=str(error.exceptions[0]))
+                await side_by_side(self._read(), self._let_go())
+            except (Transient, OSError, TimeoutError) as error:
+                log.warning("overflow not read", error=str(error))
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _placed(self, record: Outgoing) -> Outgoing:

@@ -25,7 +25,7 @@ from runtime.health import Health
 from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings
-from runtime.tasks import end
+from runtime.tasks import side_by_side
 from sinks.archive import archive_of
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from sinks.postgres.cursor_store import CursorStore, Lease, Source, lease
@@ -62,9 +62,7 @@ class Parts:
 
     async def keep_up(self) -> None:
         """For ever: what has to be known of configuration and lanes."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.accounts.keep_fresh())
-            group.create_task(self._lanes.run())
+        await side_by_side(self.accounts.keep_fresh(), self._lanes.run())
 
     async def take(self, channel: Channel, raw: Raw) -> None:
         """Returns when it is durable. What the door would refuse is parked: nobody is there to correct it."""
@@ -127,14 +125,9 @@ class PollingService(ABC):
         async with parts.database:
             await parts.producer.start()
             work = [self._read(reader) for reader in self.readers(parts)]
-            tasks = [asyncio.create_task(each) for each in (parts.keep_up(), *work)]
-            stopped = asyncio.create_task(self._stopping.wait())
             try:
-                done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await side_by_side(self._stopping.wait(), parts.keep_up(), *work)
             finally:
-                await end((*tasks, stopped))
                 await parts.producer.stop()
 
     async def _read(self, reader: Reader) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import nh3
 
+from ingest.mail.html import is_too_deep
+
 _TAGS = frozenset(
     [
         "a",
@@ -79,7 +81,10 @@ _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 
 
 def harmless(page: str) -> str:
-    """The page without anything that is not on the list; links open apart and tell nobody where they were."""
+    """The page without anything that is not on the list; links open apart and tell nobody where they were. Nothing of a page
+    that is nested too deeply to be parsed: its text is shown."""
+    if is_too_deep(page):
+        return ""
     return nh3.clean(
         page,
         tags=set(_TAGS),

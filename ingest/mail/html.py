@@ -63,8 +63,8 @@ _TAG = re.compile(
 _ANY_TAG = re.compile(r"<[^<>]*>")
 
 
-def _too_deep(html: str) -> bool:
-    """The parser's time grows with the square of the depth; no mail that people wrote is nested like this."""
+def is_too_deep(html: str) -> bool:
+    """Whether elements are nested as in no mail that people wrote. The time of HTML parsers grows with the square of that."""
     if html.count("<") <= MAX_DEPTH:
         return False
     depth = 0
@@ -115,7 +115,7 @@ class _Writer:
 
 def to_text(html: str) -> str:
     """The readable text of an HTML body; links and images leave their text only. Never raises."""
-    if _too_deep(html):
+    if is_too_deep(html):
         return unescape(_ANY_TAG.sub(" ", html)).strip()
     tree = LexborHTMLParser(html)
     root = tree.body or tree.root

@@ -30,7 +30,7 @@ from runtime.postgres import Database
 from runtime.reach import Unfetchable
 from runtime.settings import Settings
 from runtime.stage import Batch, Done, Outcome, Stage
-from runtime.tasks import end
+from runtime.tasks import side_by_side
 from sinks.archive import Archive
 from sinks.postgres import media_store
 from sinks.postgres.media_store import Claimed, MediaStore, Wanted
@@ -109,14 +109,9 @@ class Fetcher:
     async def run(self) -> None:
         """What is under way at the end is fetched again by whoever claims it next."""
         async with self._database:
-            work = [asyncio.create_task(self._work()) for _ in range(_AT_ONCE)]
-            stopped = asyncio.create_task(self._stopping.wait())
             try:
-                done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+                await side_by_side(self._stopping.wait(), *(self._work() for _ in range(_AT_ONCE)))
             finally:
-                await end((*work, stopped))
                 await self._downloader.close()
 
     async def stop(self) -> None:
