@@ -18,6 +18,7 @@ from runtime import metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 PROMETHEUS = ROOT / "deploy/prometheus"
+TESTS = sorted(PROMETHEUS.glob("*.test.yml"))
 RULES: list[dict[str, Any]] = [
     rule for group in YAML(typ="safe").load(PROMETHEUS / "alerts.yml")["groups"] for rule in group["rules"]
 ]
@@ -38,11 +39,11 @@ def test_prometheus_accepts_configuration_and_rules() -> None:
 
 
 def test_alerts_fire_when_they_should_and_only_then() -> None:
-    promtool("test", "rules", "alerts.test.yml")
+    promtool("test", "rules", *(file.name for file in TESTS))
 
 
 def test_every_alert_is_tested() -> None:
-    tested = set(re.findall(r"alertname: (\w+)", (PROMETHEUS / "alerts.test.yml").read_text()))
+    tested = {name for file in TESTS for name in re.findall(r"alertname: (\w+)", file.read_text())}
     assert tested == {rule["alert"] for rule in RULES}
 
 
