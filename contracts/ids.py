@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("6f0c3a52-54a4-5b1e-9d8e-3a1f0c7be2d4")
@@ -23,6 +24,7 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def workspace_id(slug: str) -> UUID:
     """workspace: its slug."""
     return derive("workspace", slug)

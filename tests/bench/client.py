@@ -42,8 +42,13 @@ def run(order: Order) -> Result:
     return msgspec.json.decode(output.stdout, type=Result)
 
 
-async def _post_all(order: Order, waiting: Iterator[tuple[int, bytes]], start: float, result: Result) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", order.port)
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _post_all(
+    order: Order, line: Connection, waiting: Iterator[tuple[int, bytes]], start: float, result: Result
+) -> None:
+    reader, writer = line
     for number, call in waiting:
         if order.per_second:
             due = start + number / order.per_second
@@ -72,10 +77,11 @@ async def _main(order: Order) -> Result:
     made = calls.webhooks(order.account, order.secret) if order.account else calls.forms()
     if order.per_second:
         made = iter(list(islice(made, int(order.per_second * order.seconds))))
+    lines = [await asyncio.open_connection("127.0.0.1", order.port) for _ in range(order.connections)]
     waiting, result, start = enumerate(made), Result([], 0, 0.0), time.monotonic()
     async with asyncio.TaskGroup() as group:
-        for _ in range(order.connections):
-            group.create_task(_post_all(order, waiting, start, result))
+        for line in lines:
+            group.create_task(_post_all(order, line, waiting, start, result))
     result.seconds = time.monotonic() - start
     return result
 
