@@ -170,10 +170,15 @@ def _sender(event: Envelope, name: str | None = None, email: str | None = None) 
     handles = [Handle(kind="visitor", value=event.conversation, proof="channel")]
     user = event.user
     if user is not None:
-        handles.append(Handle(kind="external_id", value=one_line(user.id, 200), proof="authoritative"))
+        key = f"jwt:kid={user.key}" if user.key else None
+        login = one_line(user.id, 200)
+        handles.append(Handle(kind="external_id", value=login, proof="authoritative", evidence=key))
         if user.email:
             proof: Literal["verified", "claimed"] = "verified" if user.email_verified else "claimed"
-            handles.append(Handle(kind="email", value=one_line(user.email, 200), proof=proof))
+            vouched = key if user.email_verified else None
+            handles.append(
+                Handle(kind="email", value=one_line(user.email, 200), proof=proof, evidence=vouched)
+            )
     if email and not (user and user.email):
         handles.append(Handle(kind="email", value=one_line(email, 200)))
     shown = one_line((user and user.name) or name or "", 200)

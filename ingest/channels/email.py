@@ -108,7 +108,7 @@ def _about(mail: mime.Mail, raw: Raw, marks: list[str], blobs: dict[str, bytes])
         "kind": kind.kind,
         "target": kind.details.get("refers_to"),
         "sent_at": sent_at,
-        "sender": people.sender_of(fields, written, verdict.outcome),
+        "sender": people.sender_of(fields, written, verdict),
         "recipients": people.recipients(fields, raw.envelope_to, marks),
         "subject": subject or None,
         "tickets": threading.named_tickets(fields, raw.envelope_to, raw.workspace, raw.reply_keys, vouched),

@@ -23,10 +23,12 @@ _BY = re.compile(r"(?:^|\s)by\s+([a-z0-9.-]+)", re.IGNORECASE)
 
 
 class Verdict(NamedTuple):
-    """`outcome`: DMARC for the sender's domain. `ignored`: somebody else wrote such a header in our server's name."""
+    """`outcome`: DMARC for the sender's domain. `ignored`: somebody else wrote such a header in our server's name. `server`:
+    whose word a pass is."""
 
     outcome: Outcome
     ignored: bool = False
+    server: str | None = None
 
 
 def verdict(fields: Headers, trusted: Iterable[str], sender: str) -> Verdict:
@@ -38,18 +40,20 @@ def verdict(fields: Headers, trusted: Iterable[str], sender: str) -> Verdict:
     line = _trust_line(fields, names)
     ours, others = [], 0
     for at, (name, value) in enumerate(fields.fields):
-        if name == _RESULTS and (results := _in_our_name(headers.text(value), names)) is not None:
+        if name == _RESULTS and (report := _in_our_name(headers.text(value), names)) is not None:
             if at < line:
-                ours.append(results)
+                ours.append(report)
             else:
                 others += 1
     if sum(name == "from" for name, _ in fields.fields) != 1:
         return Verdict("none", others > 0)
     domain = sender.rpartition("@")[2].lower().rstrip(".")
-    reported = {word for results in ours for word in _dmarc(results, domain)}
+    reported = {word: report.server for report in ours for word in _dmarc(report.results, domain)}
     if "fail" in reported:
         return Verdict("fail", others > 0)
-    return Verdict("pass" if reported == {"pass"} else "none", others > 0)
+    if reported.keys() == {"pass"}:
+        return Verdict("pass", others > 0, reported["pass"])
+    return Verdict("none", others > 0)
 
 
 def _trust_line(fields: Headers, names: frozenset[str]) -> int:
@@ -58,8 +62,19 @@ def _trust_line(fields: Headers, names: frozenset[str]) -> int:
     received = [(at, _by(value)) for at, (name, value) in enumerate(fields.fields) if name == "received"]
     for at, host in received:
         if host in names or (MICROSOFT in names and host.endswith(f".{MICROSOFT}")):
-            return _end_of_trace(fields, at) if host == GOOGLE else at
+            return _end_of_trace(fields, at) if host == GOOGLE else min(at, _below_report(fields, names))
     return received[0][0] if received else len(fields.fields)
+
+
+def _below_report(fields: Headers, names: frozenset[str]) -> int:
+    """The `Received` under the first report in our name. Our server may call itself otherwise there, and then the first one
+    with that name is the sender's, with a report above it that is the sender's too."""
+    reported = False
+    for at, (name, value) in enumerate(fields.fields):
+        if name == "received" and reported:
+            return at
+        reported = reported or (name == _RESULTS and _in_our_name(headers.text(value), names) is not None)
+    return len(fields.fields)
 
 
 _TRACE = frozenset(
@@ -82,14 +97,19 @@ def _by(received: bytes) -> str:
     return found[1].lower() if found else ""
 
 
-def _in_our_name(value: str, names: frozenset[str]) -> str | None:
-    """The results, if the header says that one of our servers reports them. Microsoft's writes no name."""
+class _Report(NamedTuple):
+    server: str
+    results: str
+
+
+def _in_our_name(value: str, names: frozenset[str]) -> _Report | None:
+    """The report, if the header says that it is one of our servers'. Microsoft's writes no name."""
     plain = _without_comments(value)
     server, _, results = plain.partition(";")
     name = (server.split() or [""])[0].strip('"').lower()
     if "=" in name:
-        return plain if MICROSOFT in names else None
-    return results if name in names else None
+        return _Report(MICROSOFT, plain) if MICROSOFT in names else None
+    return _Report(name, results) if name in names else None
 
 
 def _without_comments(value: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.inbound import Handle, Proof, Recipient, Sender
-from ingest.mail.authentication import Outcome
+from ingest.mail.authentication import Verdict
 from ingest.mail.forwarded import Forwarded
 from ingest.mail.headers import Address, Headers, addresses
 from ingest.text import one_line
@@ -130,19 +130,22 @@ def is_machine(address: str) -> bool:
     return _MACHINE.match(address) is not None
 
 
-def sender_of(fields: Headers, written: Writer, outcome: Outcome) -> Sender:
+def sender_of(fields: Headers, written: Writer, verdict: Verdict) -> Sender:
     """The sender with the proof that is due. What a server proved is From: whoever is named elsewhere is named by who wrote
-    the mail, which is a claim."""
+    the mail, which is a claim; and so is From in a mail that somebody sent on."""
     raw = one_line(fields.get("from"), RAW) or None
     if written.who is None or written.sender is None:
-        return Sender(raw=raw, authentication=outcome)
+        return Sender(raw=raw, authentication=verdict.outcome)
     replaced = written.named_by != "from"
-    proof: Proof = "verified" if outcome == "pass" and not replaced else "claimed"
+    proven = verdict.outcome == "pass" and not replaced and not fields.has("resent-from")
+    proof: Proof = "verified" if proven else "claimed"
+    address = one_line(written.who.address, ADDRESS)
+    evidence = f"authserv={verdict.server}" if proven else None
     return Sender(
-        handles=(Handle(kind="email", value=one_line(written.who.address, ADDRESS), proof=proof),),
+        handles=(Handle(kind="email", value=address, proof=proof, evidence=evidence),),
         display_name=one_line(written.who.name, NAME) or None,
         raw=raw,
-        authentication=outcome,
+        authentication=verdict.outcome,
         named_by=written.named_by,
         through=one_line(written.sender.address, ADDRESS) if replaced else None,
     )

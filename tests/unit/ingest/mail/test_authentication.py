@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.mail.authentication import verdict
+from ingest.mail.authentication import MICROSOFT, verdict
 from ingest.mail.headers import split
 
 TRUSTED = ("mx.shop.example",)
 FROM = b"From: Ann <ann@example.org>\n"
 PASS = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=example.org\n"
+SPF = b"Authentication-Results: mx.shop.example; spf=pass\n"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,36 @@ PASS = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=example
 )
 def test_outcome(block: bytes, expected: str) -> None:
     assert verdict(split(block), TRUSTED, "ann@example.org").outcome == expected
+
+
+RECEIVED = b"Received: from %s by %s; Mon, 5 Jan 2026 12:00:00 +0000\n"
+OURS = RECEIVED % (b"evil.example", b"mx.shop.example")
+INSIDE = RECEIVED % (b"mx.shop.example", b"store.shop.example")
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        (PASS + OURS + FROM, ("pass", False)),
+        (INSIDE + PASS + OURS + FROM, ("pass", False)),
+        (OURS + PASS + FROM, ("none", True)),
+        (OURS + PASS + OURS + FROM, ("none", True)),
+        # Our server calls itself otherwise in its `Received`: the one with the name that reports is the sender's.
+        (SPF + INSIDE + PASS + OURS + FROM, ("none", True)),
+        (INSIDE + PASS + FROM, ("none", True)),
+    ],
+)
+def test_only_what_stands_above_the_line_of_our_server_counts(
+    block: bytes, expected: tuple[str, bool]
+) -> None:
+    assert verdict(split(block), TRUSTED, "ann@example.org")[:2] == expected
+
+
+def test_a_pass_is_the_word_of_a_server() -> None:
+    assert verdict(split(PASS + FROM), TRUSTED, "ann@example.org").server == "mx.shop.example"
+    microsoft = PASS.replace(b"mx.shop.example;", b"spf=pass;")
+    found = verdict(split(microsoft + FROM), (MICROSOFT,), "ann@example.org")
+    assert (found.outcome, found.server) == ("pass", MICROSOFT)
 
 
 def test_no_trusted_server_means_nothing_is_known() -> None:

@@ -53,3 +53,24 @@ def test_our_own_address_is_a_loop_unless_a_form_wrote_for_somebody() -> None:
 def test_list_mail_opens_a_ticket_and_is_marked() -> None:
     message = read(b"From: ann@example.org\nList-Id: <l.example.org>\nSubject: s\n\nx")
     assert (message.kind, message.marks) == ("message", ("automated",))
+
+
+PASS = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=example.org\n"
+
+
+def test_a_proven_sender_names_the_server_that_says_so() -> None:
+    (proven,) = read(PASS + b"From: ann@example.org\nSubject: s\n\nx").sender.handles
+    assert (proven.proof, proven.evidence) == ("verified", "authserv=mx.shop.example")
+    (claimed,) = read(b"From: ann@example.org\nSubject: s\n\nx").sender.handles
+    assert (claimed.proof, claimed.evidence) == ("claimed", None)
+
+
+def test_what_somebody_sent_on_proves_nothing_about_its_writer() -> None:
+    again = read(PASS + b"Resent-From: eve@evil.example\nFrom: ann@example.org\nSubject: s\n\nx")
+    assert (address(again), again.sender.handles[0].proof) == ("ann@example.org", "claimed")
+
+
+def test_a_list_that_rewrites_the_sender_proves_nothing_about_them() -> None:
+    via = b"From: 'Ann Lee' via Help <help@example.org>\nReply-To: ann@home.example\nSubject: s\n\nx"
+    listed = read(PASS + via)
+    assert (address(listed), listed.sender.handles[0].proof) == ("ann@home.example", "claimed")
