@@ -81,6 +81,7 @@ class Condition(Node, frozen=True, kw_only=True):
     trust: tuple[Literal["none", "claimed", "channel", "verified", "authoritative"], ...] = ()
     """How well it is proven who the sender is."""
     customer_tags: tuple[str, ...] = ()
+    """Tags of the customer, where it is proven that the sender is that customer, or `trust` beside it says how well."""
     order_status: tuple[str, ...] = ()
     """Status, payment or fulfilment of any order of the customer, as the shop calls them."""
     has_order: bool | None = None

@@ -19,6 +19,9 @@ Match = dict[str, float | None]
 PLACES = ("keywords", "subject", "text")
 """Fields that hold keywords: anywhere, in the subject alone, in the text alone."""
 
+PROVEN = ("channel", "verified", "authoritative")
+"""Trust in a sender who is the customer, and does not only say so."""
+
 _LISTS = (
     *("channel", "account", "store", "sender", "trust", "customer_tags", "order_status"),
     *("language", "locale", "country", "department", "category"),
@@ -114,6 +117,9 @@ def wanted_values(condition: Condition) -> Iterator[tuple[str, tuple[str, ...]]]
     for name in _LISTS:
         if wanted := getattr(condition, name):
             yield name, wanted
+    if condition.customer_tags and not condition.trust:
+        # Whoever types a customer's address is not that customer.
+        yield "trust", PROVEN
     for name in _FLAGS:
         if (asked := getattr(condition, name)) is not None:
             yield name, (flag(asked),)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
+from router.conditions import PROVEN
 from router.facts import Facts, Participant, TicketFacts, Twin, customer_of, participant
 from router.refs import Ref, content, is_answered, named, repeats_within
 from router.ruleset import RuleSet
@@ -74,7 +75,6 @@ _MAIL_REFUSALS = ("authentication_failed", "not_a_participant")
 
 # More tickets of others than this need not be shown.
 _CONSIDERED = 10
-_PROVEN = ("channel", "verified", "authoritative")
 
 
 def continuation(
@@ -148,7 +148,7 @@ class _Asked:
             return None
         if self.message.sender.authentication == "fail":
             return "authentication_failed"
-        proven = self.customer.trust in _PROVEN and candidate.ticket.trust in _PROVEN and own
+        proven = self.customer.trust in PROVEN and candidate.ticket.trust in PROVEN and own
         if kind != "order":
             return None if takes_part or proven else "not_a_participant"
         return self._refused_by_order(candidate, takes_part, proven)
@@ -211,9 +211,11 @@ def senders(message: InboundMessage) -> tuple[Participant, ...]:
     return tuple(participant(h.kind, h.value) for h in message.sender.handles if h.proof != "mentioned")
 
 
-def joining(message: InboundMessage) -> tuple[Participant, ...]:
-    """Who takes part because of this message: the sender; those in To and Cc only if the sender is proven."""
-    people = list(senders(message))
+def joining(message: InboundMessage, opens: bool = True) -> tuple[Participant, ...]:
+    """Who takes part because of this message: the sender, to a ticket that is there only as far as it is proven who that is
+    (I2); those in To and Cc only if the sender is proven."""
+    proven = {participant(h.kind, h.value) for h in message.sender.handles if h.proof in PROVEN}
+    people = [one for one in senders(message) if opens or one in proven]
     if any(handle.proof in ("verified", "authoritative") for handle in message.sender.handles):
         people += [participant("email", r.value) for r in message.recipients if r.role in ("to", "cc")]
     return tuple(dict.fromkeys(people))

@@ -78,7 +78,7 @@ def place(
         placed.category,
         verdict,
         rules,
-        known.tags,
+        known.proven_tags,
         rules.account(message.channel, message.account),
     )
     # A call that was taken has had its answer.
@@ -226,7 +226,7 @@ def _join(
         refs=left(resolved, message, ticket.customer),
         duplicate_of=found.duplicate_of,
         said=found.said,
-        participants=continuity.joining(message),
+        participants=continuity.joining(message, opens=False),
         joined=ticket,
         reopens=wakes and ticket.status == "solved",
         verdict=verdict,

@@ -13,7 +13,7 @@ from contracts.inbound import InboundMessage
 from contracts.resolved import Order
 from contracts.rules import Condition
 from contracts.ticket import Ticket
-from router.conditions import PLACES, Resolve, Subject, clock, flag, wanted_values
+from router.conditions import PLACES, PROVEN, Resolve, Subject, clock, flag, wanted_values
 from router.fuzzy import tokens
 from router.keywords import Keywords, fold
 from router.language import Detector
@@ -29,6 +29,11 @@ class Known:
     tags: tuple[str, ...] = ()
     """The customer's."""
     orders: tuple[Order, ...] = ()
+
+    @property
+    def proven_tags(self) -> tuple[str, ...]:
+        """The customer's, if it is the customer who writes: what somebody only says of themselves makes nothing urgent (I2)."""
+        return self.tags if self.trust in PROVEN else ()
 
 
 @dataclass(frozen=True, slots=True)

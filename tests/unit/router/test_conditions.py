@@ -15,7 +15,7 @@ from contracts.ticket import Ticket
 from router.effects import react
 from router.ruleset import RuleSet
 from router.subjects import Known
-from tests.support.routing import NOW, Desk, chat, message, rule_set
+from tests.support.routing import NOW, Desk, chat, message, resolved, rule_set
 
 SATURDAY = NOW + timedelta(days=1)
 PHONE = (Handle(kind="phone", value="+48600100200", proof="channel"),)
@@ -87,7 +87,8 @@ def test_a_field_tells_messages_apart(
     ("condition", "known"),
     [
         ({"trust": ("verified",)}, Known(trust="verified")),
-        ({"customer_tags": ("VIP",)}, Known(tags=("vip",))),
+        ({"customer_tags": ("VIP",)}, Known("verified", tags=("vip",))),
+        ({"customer_tags": ("vip",), "trust": ("claimed",)}, Known("claimed", tags=("vip",))),
         ({"order_status": ("shipped",)}, Known(orders=(Order(number="1", fulfilment="shipped"),))),
         ({"has_order": True}, Known(orders=(Order(number="1"),))),
     ],
@@ -95,6 +96,25 @@ def test_a_field_tells_messages_apart(
 def test_a_field_tells_customers_apart(condition: dict[str, Any], known: Known) -> None:
     assert matches(Condition(**condition), known)
     assert not matches(Condition(**condition), Known())
+
+
+@pytest.mark.parametrize("trust", ["none", "claimed"])
+def test_who_only_claims_to_be_a_customer_has_none_of_their_tags(trust: Any) -> None:
+    """Unless the condition says so itself (trust model, I2)."""
+    known = Known(trust, tags=("vip",))
+    assert not matches(Condition(customer_tags=("vip",)), known)
+    assert matches(Condition(customer_tags=("vip",), negate=True), known)
+    assert matches(Condition(customer_tags=("vip",), trust=(trust,)), known)
+
+
+@pytest.mark.parametrize(("trust", "priority"), [("claimed", "medium"), ("verified", "high")])
+def test_a_customer_s_priority_is_for_the_customer(trust: str, priority: str) -> None:
+    desk = Desk(rule_set(customer_priorities={"vip": "high"}))
+    one = message(email="ann@x.example")
+    who = resolved(one, trust=trust)
+    assert who.customer is not None
+    desk.facts.tags[(one.workspace, who.customer.id)] = ("vip",)
+    assert desk.take(one, trust=trust).ticket.priority == priority
 
 
 def ticket(**changes: Any) -> Ticket:

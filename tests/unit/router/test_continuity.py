@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.inbound import NamedTicket, Recipient
+from contracts.inbound import Handle, NamedTicket, Recipient
 from router.facts import is_echo, is_routed
 from tests.support.routing import DAY, NOW, Desk, chat, mail, message, rule_set
 
@@ -82,6 +82,22 @@ def test_only_a_proven_sender_brings_others_in(desk: Desk, proof: str, joins: bo
     first = desk.take(mail("m1", "anna@x.example", proof=proof, recipients=copied))
     reply = desk.take(mail("m2", "bob@y.example", "m1", proof="verified"))
     assert (reply.ticket.id == first.ticket.id) is joins
+
+
+@pytest.mark.parametrize(("proof", "joins"), [("verified", True), ("claimed", False)])
+def test_an_address_that_is_typed_into_a_chat_takes_no_part_in_it(
+    desk: Desk, proof: str, joins: bool
+) -> None:
+    first = desk.take(chat("one"))
+    handles = (
+        Handle(kind="telegram_user", value="555", proof="channel"),
+        Handle(kind="email", value="victim@x.example", proof=proof),
+    )
+    assert desk.take(chat("two", handles=handles)).ticket.id == first.ticket.id
+    desk.facts.by_ref[(first.ticket.workspace, "number", "1042")] = (first.ticket.id,)
+    named = (NamedTicket(number=1042, where="subject"),)
+    later = desk.take(mail("m1", "victim@x.example", proof="verified", tickets=named))
+    assert (later.ticket.id == first.ticket.id) is joins
 
 
 def test_an_older_reference_joins_when_the_newer_one_is_another_person_s(desk: Desk) -> None:

@@ -44,7 +44,7 @@ def why(plan: Plan) -> tuple[str, list[str | None]]:
 
 def test_a_mail_about_the_order_of_an_open_chat_goes_on_its_ticket(desk: Desk) -> None:
     first = signed_in(desk)
-    second = desk.take(mail("m1", "anna@x.example"), **VERIFIED)
+    second = desk.take(mail("m1", "anna@x.example", proof="verified"), **VERIFIED)
     assert (second.ticket.id, why(second)) == (first.ticket.id, ("order", [None]))
     # And what answers that mail finds the ticket by its thread.
     assert desk.take(mail("m2", "anna@x.example", "m1"), customer=ANNA).ticket.id == first.ticket.id
