@@ -129,11 +129,13 @@ def _proven(
 def _changed_hands(
     one: Held, proven: Sequence[Observation], held: Sequence[Held], message: InboundMessage
 ) -> bool:
-    """Whether a handle that was silent for long now comes with another that its holder has not (I16)."""
-    if not one.holder.is_stale(one.shown.key[1], message.received_at):
+    """Whether a handle that was silent for long now comes with another that its holder has not, and with none by which the
+    holder was known lately (I16)."""
+    own = [other for other in held if other.holder.customer == one.holder.customer]
+    if not all(other.holder.is_stale(other.shown.key[1], message.received_at) for other in own):
         return False
-    own = {other.shown.key for other in held if other.holder.customer == one.holder.customer}
-    return any(o.key not in own for o in proven)
+    known = {other.shown.key for other in own}
+    return any(o.key not in known for o in proven)
 
 
 def _is_vetoed(one: Held, proven: Sequence[Observation], facts: Facts) -> bool:
@@ -166,7 +168,8 @@ def _joined(
     trust = _strongest([*(one.shown for one in kept), *free])
     plan = Plan(message, home.customer, trust=trust, matched_by=kept[0].shown.key[1], links=tuple(links))
     others = [one for one in kept if one.holder.customer != home.customer]
-    merge = _merge(message, home.customer, others, proven, facts)
+    # Who else is in doubt here speaks against it, whoever that is.
+    merge = _merge(message, home.customer, others, proven, facts) if len(kept) == len(held) else None
     if merge is not None:
         return replace(plan, customer=merge.target, merge=merge)
     return disputed(plan, others, facts, "verified_together")

@@ -9,6 +9,7 @@ import pytest
 
 from contracts.inbound import Kind
 from identity.decide import FOUNDING
+from identity.facts import STALE_AFTER
 from router.facts import is_routed
 from tests.support.identity import Registry, shown
 from tests.support.routing import NOW, mail, message
@@ -159,6 +160,39 @@ def test_what_is_proven_again_stays_fresh(registry: Registry) -> None:
     viber = ("viber_user", "v1", "channel")
     late = registry.take(shown("late", viber, phone, received_at=NOW + timedelta(days=400)))
     assert [link.action for link in late.links] == ["linked", "seen"]
+
+
+def test_who_shows_their_account_too_keeps_a_number_that_was_silent(registry: Registry) -> None:
+    phone, later = ("phone", "+48601100200", "verified"), NOW + timedelta(days=200)
+    one = registry.take(shown("one", CHAT, phone))
+    again = registry.take(shown("two", CHAT, phone, ANN, received_at=later))
+    assert again.customer == one.customer
+    assert {(link.observation.key[1], link.action) for link in again.links} == {
+        ("email", "linked"),
+        ("phone", "seen"),
+    }
+
+
+def test_an_address_that_was_silent_for_long_and_comes_with_a_new_account_is_in_dispute(
+    registry: Registry,
+) -> None:
+    late, login = NOW + STALE_AFTER["email"] + timedelta(1), ("external_id", "42", "authoritative")
+    before = registry.take(shown("before", ANN))
+    after = registry.take(shown("after", login, ANN, received_at=late))
+    assert after.customer != before.customer
+    assert [(s.customer, s.reason) for s in after.suggestions] == [(before.customer, "changed_hands")]
+    assert registry.take(shown("alone", ANN, received_at=late)).trust == "claimed"
+
+
+def test_a_message_that_proves_handles_of_three_joins_nobody(registry: Registry) -> None:
+    """Even if one of them is out of the question: somebody else's login is among them (I4)."""
+    ben, phone = ("external_id", "43", "authoritative"), ("phone", "+48601100200", "verified")
+    registry.take_all(
+        [shown("ann", ("external_id", "42", "authoritative"), ANN), shown("ben", ben), shown("phone", phone)]
+    )
+    plan = registry.take(shown("three", ben, ANN, phone))
+    assert plan.merge is None
+    assert {s.reason for s in plan.suggestions} == {"verified_together", "different_logins"}
 
 
 def test_a_proven_handle_never_goes_to_who_only_claims_it(registry: Registry) -> None:
