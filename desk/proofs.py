@@ -23,6 +23,7 @@ from identity.shared import identifies, is_own, own_handles
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import customer_reads, proof_store
+from sinks.postgres.customer_reads import StoredCustomer
 from sinks.postgres.outbox import shard_of
 from sinks.postgres.proof_store import NewCode
 from sinks.postgres.ticket_store import OutboxRow, Writes
@@ -78,13 +79,13 @@ class Proofs:
     ) -> CodeSent:
         """Mails a code to the address. When it comes back, the address is the customer's.
 
-        Raises `Refused`: 404 nobody has that name, 409 nobody to send mail as, 422 for what is no address that can identify
+        Raises `Refused`: 404 nobody has that name, 409 nobody to send mail as or an erased customer, 422 for what is no address that can identify
         somebody, 429 when too many were asked for.
         """
         sender, value, now = sender_of(config, department), _address(config, address), self._clock.now()
         new = uuid4()
         async with self._database.transaction([workspace]) as connection:
-            found = await find(connection, workspace, named)
+            found = await _living(connection, workspace, named)
             await _within_limits(connection, workspace, value, found.id, now)
             code, token = f"{secrets.randbelow(10**8):08}", secrets.token_urlsafe(32)
             expires = now + _VALID
@@ -110,8 +111,9 @@ class Proofs:
             raise Refused("wrong_code", "the code is wrong, used or too old", status=422, field="code")
 
     async def vouch(self, workspace: UUID, actor: str, named: str, shown: str, reason: str) -> Recorded:
-        """Takes this person's word that the handle is the customer's. Raises `Refused`: 404 nobody has that name, 409 another
-        customer has proven the handle, 422 without a reason, or for what cannot identify anybody."""
+        """Takes this person's word that the handle is the customer's, and nobody else's who has proven it too. Raises `Refused`:
+        404 nobody has that name, 409 another customer holds the handle or this one was erased, 422 without a reason, or for
+        what cannot identify anybody."""
         reason = stated(reason)
         kind, value = handle(shown)
         if kind not in _KINDS or not identifies(kind, value):
@@ -120,7 +122,7 @@ class Proofs:
             )
         now = self._clock.now()
         async with self._database.transaction([workspace]) as connection:
-            found = await find(connection, workspace, named)
+            found = await _living(connection, workspace, named)
             holder = await customer_reads.verified_by(connection, workspace, kind, value)
             if holder not in (None, found.root):
                 fix = f"{shown} is customer {holder}'s: merge the two, or split it off"
@@ -148,6 +150,13 @@ class Proofs:
         async with self._database.transaction([workspace]) as connection:
             await proof_store.publish(connection, told)
         return Recorded(recorded=len(told))
+
+
+async def _living(connection: Connection, workspace: UUID, named: str) -> StoredCustomer:
+    found = await find(connection, workspace, named)
+    if found.erased:
+        raise Refused("erased", "a customer that was erased proves nothing", status=409)
+    return found
 
 
 def _level(trusted: bool) -> Proof:

@@ -123,7 +123,7 @@ async def separate(connection: Connection, workspace: UUID, one: UUID, other: UU
 
 
 async def roots(connection: Connection, customers: Iterable[Key]) -> dict[UUID, UUID]:
-    """The root of each of these customers; those that are not there are left out."""
+    """The root of each of these customers; those that are not there, or were erased, are left out."""
     return dict(await _rows(connection, "roots", customers))
 
 

@@ -94,7 +94,7 @@ VALUES (%(workspace)s, least(%(one)s::uuid, %(other)s::uuid), greatest(%(one)s::
 ON CONFLICT DO NOTHING
 
 -- name: roots
--- The roots of customers, by id.
+-- The roots of customers, by id; none of who was erased.
 SELECT c.customer_id, coalesce(c.merged_into, c.customer_id)
 FROM unnest(%(workspaces)s::uuid[], %(customers)s::uuid[]) AS wanted(workspace, customer)
-JOIN customers c ON c.workspace = wanted.workspace AND c.customer_id = wanted.customer
+JOIN customers c ON c.workspace = wanted.workspace AND c.customer_id = wanted.customer AND c.erased_at IS NULL
