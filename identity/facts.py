@@ -107,6 +107,10 @@ class Facts:
                 return one._replace(cause=None)
         return min(proven) if len({one.customer for one in proven}) == 1 else None
 
+    def proven_by(self, key: HandleKey, message: UUID) -> list[Holder]:
+        """Every link of those who have proven it."""
+        return list(self._proven(key, message))
+
     def is_contested(self, key: HandleKey, message: UUID) -> bool:
         """Whether several people have proven it, and it is not decided whose it is."""
         return self.holder(key, message) is None and any(self._proven(key, message))
@@ -166,18 +170,28 @@ class Facts:
             self.claimed[key] = min(holder, self.claimed.get(key, holder))
         elif link.action == "linked":
             self.verified.setdefault(key, holder)
+            disputed.pop(link.customer, None)
         elif link.action == "disputed":
             disputed.setdefault(link.customer, holder)
         elif link.action == "contested" and key in self.verified:
             disputed[link.customer] = self.verified.pop(key)._replace(cause=plan.message.message_id)
-        elif link.action == "revoked" and self.verified.pop(key, None) is not None:
-            self.generations[key] = self.generations.get(key, 0) + 1
-            self.person(link.root).proven.pop(key, None)
+        elif link.action == "revoked":
+            self._revoked(key, link)
         elif link.action == "seen":
             self._seen(key, link.customer, at)
         if link.action in ("linked", "disputed"):
             person = self.people.setdefault(link.root, Person(members={link.root}))
             person.proven.setdefault(key, link.observation.proof)
+
+    def _revoked(self, key: HandleKey, link: Link) -> None:
+        held = self.verified.get(key)
+        if held is not None and held.own == link.customer:
+            del self.verified[key]
+        elif self.disputed[key].pop(link.customer, None) is None:
+            return
+        self.generations[key] = self.generations.get(key, 0) + 1
+        if not any(one.customer == link.root for one in self.disputed[key].values()):
+            self.person(link.root).proven.pop(key, None)
 
     def _seen(self, key: HandleKey, own: UUID, at: datetime) -> None:
         held = self.verified.get(key)

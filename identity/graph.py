@@ -10,7 +10,8 @@ from uuid import UUID
 from sinks.postgres.identity_rows import EventRow, HandleKey, LinkState
 
 LINK_ACTIONS = {"claimed": "claimed", "linked": "verified", "disputed": "disputed"}
-"""Actions that make a link where none is, and its state. Where one is, a proof only replaces a claim or what was revoked."""
+"""Actions that make a link where none is, and its state. Where one is, a proof only replaces a claim or what was revoked,
+and a link what was disputed."""
 
 _REPLACED = ("claimed", "revoked")
 
@@ -45,7 +46,7 @@ class Graph:
     def _linked(self, link: tuple[HandleKey, UUID], event: EventRow) -> None:
         held = self.links.get(link)
         if event.action in LINK_ACTIONS:
-            if held is None or (held.state in _REPLACED and event.action != "claimed"):
+            if held is None or _is_replaced(held, event):
                 assert event.proof is not None
                 assert event.message is not None
                 state = LINK_ACTIONS[event.action]
@@ -58,6 +59,13 @@ class Graph:
             self.links[link] = held._replace(state="revoked", cause=None)
         elif event.action == "seen":
             self.links[link] = held._replace(seen=max(held.seen, event.at))
+
+
+def _is_replaced(held: LinkState, event: EventRow) -> bool:
+    """Somebody's word ends a dispute. What made the link says nothing new."""
+    if held.state == "disputed":
+        return event.action == "linked" and event.message != held.evidence
+    return held.state in _REPLACED and event.action != "claimed"
 
 
 def fold(events: Iterable[EventRow]) -> Graph:

@@ -30,9 +30,11 @@ def _event(plan: Plan, action: str, customer: UUID, shown: Observation, other: U
     message = plan.message
     workspace, kind, value = shown.key
     actor, reason = said_by(message)
+    # Of one handle several may lose it at once.
+    about = f"{value} {customer}" if action == "revoked" else value
     return EventRow(
         workspace,
-        ids.identity_event_id(message.message_id, action, kind, value),
+        ids.identity_event_id(message.message_id, action, kind, about),
         action,
         customer,
         kind,

@@ -44,11 +44,11 @@ def _moved(message: InboundMessage, seen: Sequence[Observation], facts: Facts, k
     if new is None or person is None:
         return None
     links = [
-        Link(old, held.own, "revoked", held.customer)
+        Link(old, one.own, "revoked", one.customer)
         for old in others
         if old.key[1] == kind
-        and (held := facts.holder(old.key, message.message_id))
-        and held.customer == person.customer
+        for one in facts.proven_by(old.key, message.message_id)
+        if one.customer == person.customer
     ]
     taken = facts.holder(new.key, message.message_id)
     free = taken is None and not facts.is_contested(new.key, message.message_id)

@@ -24,16 +24,24 @@ def confirmed(message: InboundMessage, named: UUID, shown: Observation | None, f
     plan = Plan(message, home, trust=shown.proof, matched_by=shown.key[1])
     if facts.is_shared(shown.key, message.message_id) or _has_another_login(home, shown, facts):
         return plan
+    said = shown.proof == "authoritative"
     if facts.is_contested(shown.key, message.message_id):
-        return decide.contested(plan, [shown], facts)
+        return _decided(plan, named, home, shown, facts) if said else decide.contested(plan, [shown], facts)
     held = facts.holder(shown.key, message.message_id)
     if held is None:
-        room = facts.person(home).has_room([shown.key])
+        room = said or facts.person(home).has_room([shown.key])
         return replace(plan, links=(Link(shown, named, "linked", home),)) if room else plan
     if held.customer == home:
         again = message.received_at - held.seen >= SEEN_AGAIN
         return replace(plan, links=(Link(shown, held.own, "seen", home),)) if again else plan
     return _held_by_another(plan, home, Held(shown, held), facts)
+
+
+def _decided(plan: Plan, named: UUID, home: UUID, shown: Observation, facts: Facts) -> Plan:
+    """A colleague's word ends a dispute: whoever else has proven the handle gives it up."""
+    provers = facts.proven_by(shown.key, plan.message.message_id)
+    lost = (Link(shown, one.own, "revoked", one.customer) for one in provers if one.customer != home)
+    return replace(plan, links=(*lost, Link(shown, named, "linked", home)))
 
 
 def _has_another_login(home: UUID, shown: Observation, facts: Facts) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import ClassVar
@@ -20,7 +20,7 @@ from contracts.topics import INBOUND, OVERFLOW, RESOLVED, Topic
 from contracts.workspace import Account, Workspace
 from identity.context import Contexts
 from identity.decide import Plan
-from identity.evidence import HandleKey, Observation, observations
+from identity.evidence import HandleKey, Observation, moved_to, observations
 from identity.facts import Facts, Holder, Person
 from identity.history import link_events, merge_events
 from identity.moves import resolve
@@ -78,7 +78,7 @@ class Identity(Stage[InboundMessage]):
         seen = [self._observed(d.message, account) for d, account in zip(batch, accounts, strict=True)]
         async with self._database.transaction(batch.workspaces) as connection:
             erased = await self._erased(connection, batch, seen)
-            facts = await _facts(connection, seen, _named(batch))
+            facts = await _facts(connection, batch, seen)
             facts.erased = erased.generations
             plans = []
             for delivery, account, shown in zip(batch, accounts, seen, strict=True):
@@ -162,15 +162,17 @@ def _named(batch: Batch[InboundMessage]) -> set[Key]:
 
 
 async def _facts(
-    connection: Connection, seen: Sequence[Sequence[Observation]], named: Collection[Key]
+    connection: Connection, batch: Batch[InboundMessage], seen: Sequence[Sequence[Observation]]
 ) -> Facts:
+    named = _named(batch)
     facts = Facts(roots=await identity_merges.roots(connection, named))
     keys = {observation.key for shown in seen for observation in shown}
     rows = await identity_store.holders(connection, keys)
-    # Only proofs of several handles at once, or of one for somebody who is named, change people who are there: these are
-    # locked, and then read again.
+    # Only these change people who are there, who are locked, and then read again.
     several = {
-        o.key for shown in seen if named or sum(o.proven for o in shown) > 1 for o in shown if o.proven
+        o.key
+        for delivery, shown in zip(batch, seen, strict=True)
+        for o in _changing(delivery.message, shown, bool(named))
     }
     roots = {(row.key[0], row.customer) for row in rows if row.key in several and row.state in _PROVEN}
     roots |= {(workspace, facts.roots[one]) for workspace, one in named if one in facts.roots}
@@ -186,6 +188,14 @@ async def _facts(
     for row in rows:
         _add(facts, row)
     return facts
+
+
+def _changing(message: InboundMessage, shown: Sequence[Observation], named: bool) -> Sequence[Observation]:
+    """Proofs of several handles at once, or of one for somebody who is `named`; of who moved, the old handle too."""
+    if moved_to(message) is not None:
+        return shown
+    proven = [o for o in shown if o.proven]
+    return proven if named or len(proven) > 1 else ()
 
 
 _PROVEN = ("verified", "disputed")

@@ -26,3 +26,23 @@ async def test_a_number_that_was_given_up_founds_somebody_else(database: Dsns, a
         (NEW, "verified", customers[0]),
     ]
     assert await rebuilt_otherwise(database) == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_moved_is_known_with_all_they_have_proven(database: Dsns, at_once: bool) -> None:
+    """Else another login would find nothing that speaks against it."""
+    login, other = (("external_id", name, "authoritative") for name in ("42", "43"))
+    batches = [[moves(), writes("other", NEW, other)]]
+    async with worker(database) as identity:
+        (before,) = await identity.take([writes("before", OLD, login)])
+        for batch in batches if at_once else [[one] for one in batches[0]]:
+            found = await identity.take(batch)
+    after = found[-1].customer
+    assert before.customer
+    assert after
+    assert after.id != before.customer.id
+    holders = (
+        "SELECT customer_id FROM handles WHERE kind = 'external_id' AND state = 'verified' ORDER BY value"
+    )
+    assert await rows(database, holders) == [(before.customer.id,), (after.id,)]
+    assert await rebuilt_otherwise(database) == []

@@ -19,13 +19,16 @@ from contracts.ids import workspace_id
 from contracts.inbound import InboundMessage
 from contracts.outbound import OutboundMessage
 from contracts.workspace import MailSender
+from desk.erasure import Erasure
 from desk.proofs import PER_ADDRESS
 from identity.audit import differences
+from identity.tombstones import Tombstones
+from runtime.clock import Clock
 from runtime.postgres import Database
 from sinks.postgres.delivery_store import DeliveryStore
 from sinks.postgres.proof_store import MAX_ATTEMPTS
 from tests.support.command import frontdesk
-from tests.support.desk import SHOP, Desk, running_desk
+from tests.support.desk import NOON, SHOP, Desk, running_desk
 from tests.support.identity import shown
 from tests.support.stages import Stages, stages
 from tests.support.system import Dsns
@@ -305,3 +308,41 @@ async def test_an_erased_customer_leaves_no_code_and_no_mail(rig: Rig, database:
     assert await rig.desk.rows("SELECT 1 FROM proof_codes") == []
     rows = await rig.desk.rows("SELECT state, reason, recipient, payload::text FROM deliveries")
     assert rows == [("failed", "erased", "", "{}")]
+
+
+async def test_what_was_proven_for_a_customer_who_is_erased_meanwhile_is_nobody_s(
+    rig: Rig, database: Dsns
+) -> None:
+    dm = await rig.write("dm", ("igsid", "178", "channel"))
+    await rig.confirm(await rig.send(dm), (await rig.mailed())[1])
+    async with Database(database.app, max_size=1) as app:
+        # With the key of the stage.
+        erasure = Erasure(app, Clock(NOON), Tombstones(b""))
+        await erasure.erase(WORKSPACE, "agent:lea", str(dm), "asked for")
+    (resolved,) = await rig.prove()
+    assert resolved.customer is None
+    assert await rig.desk.rows("SELECT 1 FROM handles WHERE value LIKE '%anna%'") == []
+    order = {"handle": "phone:+48600100200", **WHY}
+    for path, given in (("handles", order), ("codes", {"email": ANNA[1]})):
+        answer = await rig.lea.post(f"/customers/{dm}/{path}", json=given)
+        assert (answer.status_code, answer.json()["code"]) == (409, "erased")
+
+
+async def test_a_lead_says_whose_a_disputed_address_is(rig: Rig) -> None:
+    logins = [("external_id", name, "authoritative") for name in ("1", "2")]
+    anna, _ = [await rig.write(f"login-{login[1]}", login, ANNA) for login in logins]
+    order = {"handle": f"email:{ANNA[1]}", **WHY}
+    assert (await rig.lea.post(f"/customers/{anna}/handles", json=order)).status_code == 202
+    for _ in range(2):
+        await rig.prove()
+    assert await rig.write("mail", ANNA, channel="email", account="support") == anna
+    rows = "SELECT customer_id, state, proof FROM handles WHERE kind = 'email' ORDER BY state"
+    (_, lost, _), held = await rig.desk.rows(rows)
+    assert (lost, held) == ("revoked", (anna, "verified", "authoritative"))
+    # What proved it first says nothing new, nor against it, when it is read again.
+    assert await rig.write("login-1", logins[0], ANNA) == anna
+    assert (await rig.desk.rows(rows))[1] == held
+    ended = next(
+        one for one in (await rig.customer("external_id:2"))["history"] if one["action"] == "revoked"
+    )
+    assert (ended["actor"], ended["reason"]) == ("agent:lea", WHY["reason"])

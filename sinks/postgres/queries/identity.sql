@@ -51,14 +51,17 @@ ON CONFLICT DO NOTHING
 RETURNING workspace, kind, value, customer_id, CASE state WHEN 'verified' THEN 'linked' ELSE state END
 
 -- name: promote
--- What these customers claimed, or had lost, is proven now. Fails when somebody else holds it as verified.
+-- What these customers claimed, had lost, or held in dispute until now, is proven. Fails when somebody else holds it as
+-- verified.
 UPDATE handles h SET state = CASE proven.action WHEN 'linked' THEN 'verified' ELSE proven.action END,
     proof = proven.proof, since = proven.at, evidence = proven.message_id, seen = proven.at, cause = NULL
 FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[], %(customers)s::uuid[], %(actions)s::text[],
             %(proofs)s::text[], %(at)s::timestamptz[], %(messages)s::uuid[])
      AS proven(workspace, kind, value, customer_id, action, proof, at, message_id)
 WHERE h.workspace = proven.workspace AND h.kind = proven.kind AND h.value = proven.value
-  AND h.customer_id = proven.customer_id AND h.state IN ('claimed', 'revoked')
+  AND h.customer_id = proven.customer_id
+  AND (h.state IN ('claimed', 'revoked')
+       OR (h.state = 'disputed' AND proven.action = 'linked' AND h.evidence <> proven.message_id))
 
 -- name: taken
 -- Which of these verified links another customer holds: the race that the unique index decided against us.

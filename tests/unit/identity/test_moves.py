@@ -13,6 +13,7 @@ from tests.support.identity import Registry, shown
 from tests.support.routing import DAY, NOW
 
 OLD, NEW = "+48601100200", "+48601100300"
+NEW_MESSAGE = shown("new")
 USER = ("whatsapp_user", "PL.777", "channel")
 
 
@@ -79,6 +80,21 @@ def test_a_number_that_somebody_else_holds_stays_theirs() -> None:
     one, other, moved = registry.take_all([shown("one", USER), writes("other", OLD), moves("move", USER)])
     assert (moved.customer, written(moved.links)) == (one.customer, [("linked", NEW)])
     assert registry.take(writes("again", OLD)).customer == other.customer
+
+
+def test_all_links_of_the_person_with_the_old_number_end() -> None:
+    """Two had proven it, and people found them to be one."""
+    registry = Registry()
+    one = registry.take(writes("one", OLD, ("external_id", "1", "authoritative")))
+    two = registry.take(writes("two", OLD, ("external_id", "2", "authoritative")))
+    for own, held in registry.facts.disputed[(NEW_MESSAGE.workspace, "phone", OLD)].items():
+        registry.facts.disputed[(NEW_MESSAGE.workspace, "phone", OLD)][own] = held._replace(
+            customer=one.customer
+        )
+    moved = registry.take(moves())
+    revoked = {link.customer for link in moved.links if link.action == "revoked"}
+    assert revoked == {one.customer, two.customer}
+    assert registry.take(writes("stranger", OLD)).is_new
 
 
 def test_read_again_it_is_the_same_persons() -> None:
