@@ -61,6 +61,7 @@ async def withdraw(
             for row, link in zip(revoked, lost, strict=True)
         ]
         await identity_store.write(connection, (), revoked)
-        numbers = await identity_withdrawal.tickets(connection, workspace, concerned)
+        # While they were merged, tickets were written to what they were merged into.
+        numbers = await identity_withdrawal.tickets(connection, workspace, concerned | {*found.values()})
     links = [RevokedLink(kind=link.kind, value=link.value, customer=link.customer) for link in lost]
     return Withdrawal(links=links, unmerged=sources, tickets=numbers)

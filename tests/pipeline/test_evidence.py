@@ -9,18 +9,24 @@ import msgspec
 import pytest
 
 from contracts.base import encode
+from contracts.ids import workspace_id
 from contracts.inbound import Handle, InboundMessage, Sender
 from contracts.topics import INBOUND
+from desk.evidence import withdraw
 from identity.audit import differences
 from identity.worker import Identity
+from ingest.channel import Raw, channels
+from ingest.channels.chat import Said, SignedIn
 from runtime.clock import Clock
 from runtime.hosts.memory import MemoryProducer
 from runtime.postgres import Database
 from runtime.stage import Batch, Delivery, Record
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from tests.support.command import Command, frontdesk
+from tests.support.desk import SHOP, running_desk, ticket
 from tests.support.routing import DAY, NOW, WORKSPACE, message
 from tests.support.system import Dsns
+from tests.unit.identity.test_moves import OLD, USER, moves, writes
 
 
 @pytest.fixture
@@ -103,3 +109,63 @@ async def test_an_account_is_evidence_too(database: Dsns, customer: Command) -> 
     ).rows
     assert [(link["kind"], link["value"]) for link in ended["links"]] == [("telegram_user", "7")]
     assert msgspec.json.encode(ended["tickets"]) == b"[]"
+
+
+def said(name: str, user: SignedIn) -> InboundMessage:
+    """As the chat's door makes it."""
+    body = encode(Said(visitor=f"v_{name}", user=user, cid=name, text="hello"))
+    return channels()["chat"].normalise(Raw(body, WORKSPACE, "page", NOW)).messages[0]
+
+
+def received(name: str, address: str, server: str) -> InboundMessage:
+    """As the mail's door makes it, with the word of this server."""
+    report = f"Authentication-Results: {server}; dmarc=pass header.from={address.partition('@')[2]}"
+    lines = (report, f"From: {address}", f"Message-ID: <{name}@x.example>", "", "hello")
+    raw = Raw("\r\n".join(lines).encode(), WORKSPACE, "support", NOW, options={"authserv": server})
+    return channels()["email"].normalise(raw).messages[0]
+
+
+async def test_doors_say_what_proves_somebody_so_that_it_can_be_withdrawn(
+    database: Dsns, customer: Command
+) -> None:
+    async with Database(database.app, max_size=1) as app:
+        await took(
+            app,
+            said("ann", SignedIn(id="41", email="ann@x.example", email_verified=True, key="k1")),
+            said("ben", SignedIn(id="42", email="ben@x.example", email_verified=True, key="k2")),
+            received("cem", "cem@x.example", "mx.one.example"),
+            received("dee", "dee@x.example", "mx.two.example"),
+        )
+    for evidence, lost in (
+        ("jwt:kid=k1", ["ann@x.example", "41"]),
+        ("authserv=mx.one.example", ["cem@x.example"]),
+        ("chat/page", ["ben@x.example", "42", "v_ann.1", "v_ben.1"]),
+    ):
+        [ended] = (await customer("revoke", "--evidence", evidence, "--reason", "leaked", "--json")).rows
+        assert [link["value"] for link in ended["links"]] == lost, evidence
+
+
+async def test_what_proved_a_link_before_it_ended_proves_it_no_more(database: Dsns) -> None:
+    """A number is given up, and comes back to the same person by an account that lies."""
+    async with Database(database.app, max_size=1) as app:
+        await took(app, writes("before", OLD, USER, account="one"), moves())
+        await took(app, writes("back", OLD, USER, account="two", received_at=NOW + DAY))
+        held = "SELECT 1 FROM handles WHERE value = %s AND state = 'verified'"
+        assert len(await app.fetch([WORKSPACE], held, [OLD])) == 1
+        ended = await withdraw(app, Clock(NOW), WORKSPACE, "agent:lea", "webform/two", "it lied")
+    assert [link.value for link in ended.links] == [OLD]
+
+
+async def test_tickets_of_what_was_merged_are_listed_too(database: Dsns) -> None:
+    shop = workspace_id(SHOP.slug)
+    async with running_desk(database) as desk:
+        await took(
+            desk.database,
+            message("mail", email="ann@x.example", proof="verified", workspace=shop),
+            login("chat", "41", None, "k1", workspace=shop),
+            login("both", "41", "ann@x.example", "k1", workspace=shop),
+        )
+        ((target,),) = await desk.rows("SELECT target FROM merges")
+        await desk.add(ticket("support", customer=target))
+        ended = await withdraw(desk.database, Clock(NOW), shop, "agent:lea", "jwt:kid=k1", "leaked")
+    assert (len(ended.unmerged), len(ended.tickets)) == (1, 1)

@@ -1,5 +1,5 @@
 -- name: links
--- Proven links that rest on this evidence alone: nothing else ever proved them.
+-- Proven links that rest on this evidence alone: nothing else has proved them since they last ended.
 SELECT h.kind, h.value, h.customer_id, h.proof, h.evidence
 FROM handles h
 JOIN identity_events e ON e.customer_id = h.customer_id AND e.workspace = h.workspace
@@ -7,6 +7,10 @@ JOIN identity_events e ON e.customer_id = h.customer_id AND e.workspace = h.work
 WHERE h.workspace = %(workspace)s AND h.state IN ('verified', 'disputed') AND h.customer_id IN (
     SELECT w.customer_id FROM identity_events w
     WHERE w.workspace = %(workspace)s AND (w.evidence = %(evidence)s OR w.source = %(evidence)s))
+  AND NOT EXISTS (
+    SELECT FROM identity_events r
+    WHERE r.customer_id = h.customer_id AND r.workspace = h.workspace AND r.kind = h.kind AND r.value = h.value
+      AND r.action = 'revoked' AND r.serial > e.serial)
 GROUP BY h.kind, h.value, h.customer_id, h.proof, h.evidence
 HAVING bool_and(coalesce(e.evidence = %(evidence)s, false) OR coalesce(e.source = %(evidence)s, false))
 ORDER BY h.kind, h.value, h.customer_id
