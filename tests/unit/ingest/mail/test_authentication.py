@@ -10,7 +10,8 @@ from ingest.mail.headers import split
 TRUSTED = ("mx.shop.example",)
 FROM = b"From: Ann <ann@example.org>\n"
 PASS = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=example.org\n"
-SPF = b"Authentication-Results: mx.shop.example; spf=pass\n"
+REPORT = b"Authentication-Results: mx.shop.example; %s\n"
+SPF = REPORT % b"spf=pass"
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,22 @@ SPF = b"Authentication-Results: mx.shop.example; spf=pass\n"
             b"ARC-Authentication-Results: i=1; mx.shop.example; dmarc=pass header.from=example.org\n" + FROM,
             "none",
         ),
+        (
+            REPORT % b'spf=pass smtp.mailfrom="x; dmarc=pass header.from=example.org "@evil.example' + FROM,
+            "none",
+        ),
+        (
+            REPORT % b'spf=pass smtp.mailfrom="a\\" dmarc=pass header.from=example.org "@evil.example' + FROM,
+            "none",
+        ),
+        (
+            REPORT % b'spf=pass smtp.mailfrom="("@e.example; dmarc=fail header.from=example.org; x=")"'
+            + FROM,
+            "fail",
+        ),
+        (REPORT % b'spf=pass (a " b); dmarc=pass header.from="example.org"' + FROM, "pass"),
+        (REPORT % b"spf=pass (a (b \\) dmarc=fail) c) ; dmarc=pass header.from=example.org" + FROM, "pass"),
+        (REPORT % b'spf=pass x="a")"b"; dmarc=pass header.from=example.org' + FROM, "pass"),
         (PASS + FROM + b"From: Eve <eve@evil.example>\n", "none"),
     ],
 )
