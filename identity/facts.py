@@ -108,8 +108,8 @@ class Facts:
         return min(proven) if len({one.customer for one in proven}) == 1 else None
 
     def proven_by(self, key: HandleKey, message: UUID) -> list[Holder]:
-        """Every link of those who have proven it."""
-        return list(self._proven(key, message))
+        """Every link of those who have proven it, the earliest first."""
+        return sorted(self._proven(key, message))
 
     def is_contested(self, key: HandleKey, message: UUID) -> bool:
         """Whether several people have proven it, and it is not decided whose it is."""

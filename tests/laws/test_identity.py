@@ -9,12 +9,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.inbound import Handle, InboundMessage
-from identity.decide import ClaimPolicy, Plan, resolve
+from identity.decide import ClaimPolicy, Plan
 from identity.evidence import HandleKey, observations
+from identity.moves import resolve
 from tests.support.identity import Ledger, Registry
 from tests.support.routing import NOW, message
 
@@ -78,6 +80,68 @@ def test_one_batch_of_many_is_many_batches_of_one(messages: list[InboundMessage]
         ledger.write(plan)
         one_by_one.append(plan)
     assert taken(messages) == one_by_one
+
+
+WORDS = [("external_id", "42"), ("email", "ann@x.example"), ("phone", "+48601100200")]
+
+
+@st.composite
+def proofs_and_moves(draw: st.DrawFn) -> list[tuple[InboundMessage, int | None]]:
+    """Codes and colleagues' words, each about one of the customers so far (by number), and people who change their number."""
+    numbers = st.sampled_from(["48601100200", "48601100201"])
+    made: list[tuple[InboundMessage, int | None]] = []
+    for number in range(draw(st.integers(2, 10))):
+        at = NOW + timedelta(days=draw(st.integers(0, 600)))
+        what = draw(st.integers(0, 5))
+        if what == 0:
+            old = Handle(kind="phone", value=f"+{draw(numbers)}", proof="claimed")
+            fields = {"new_number": draw(numbers)}
+            one = message(f"m{number}", handles=(old,), kind="system", received_at=at, fields=fields)
+            made.append((one, None))
+        elif what == 1:
+            source, proof = draw(st.sampled_from([("agent", "authoritative"), ("code", "verified")]))
+            kind, value = draw(st.sampled_from(WORDS))
+            handle: Any = Handle(kind=kind, value=value, proof=proof)  # type: ignore[arg-type]
+            one = message(
+                f"m{number}",
+                channel="proof",
+                account=source,
+                kind="system",
+                handles=(handle,),
+                received_at=at,
+            )
+            made.append((one, draw(st.integers(0, 9))))
+        else:
+            handles = tuple(draw(st.lists(networks | proven, min_size=1, max_size=3)))
+            logins = Handle(kind="external_id", value=str(41 + what), proof="authoritative")
+            made.append((message(f"m{number}", handles=(logins, *handles)[what % 2 :], received_at=at), None))
+    return made
+
+
+@settings(max_examples=300)
+@given(proofs_and_moves())
+def test_proofs_and_moves_too_are_the_same_in_one_batch_and_in_many(
+    script: list[tuple[InboundMessage, int | None]],
+) -> None:
+    """And none of them gives anybody a second login."""
+    registry, ledger, customers = Registry(), Ledger(), list[UUID]()
+    for one, about in script:
+        if about is not None:
+            if not customers:
+                continue
+            named = {"customer": str(customers[about % len(customers)])}
+            one = msgspec.structs.replace(one, fields=named)
+        graph, stored = ledger.graph, ledger.facts()
+        registry.facts.roots = {customer: graph.root(customer) for customer in customers}
+        stored.roots = dict(registry.facts.roots)
+        plan = registry.take(one)
+        assert plan == resolve(one, observations(one, "PL"), stored)
+        ledger.write(plan)
+        customers += [link.customer for link in plan.links if link.customer not in customers]
+    logins: dict[UUID, HandleKey] = {}
+    for (key, own), link in ledger.graph.links.items():
+        if key[1] == "external_id" and link.state == "verified":
+            assert logins.setdefault(ledger.graph.root(own), key) == key
 
 
 @given(anything)

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.inbound import Kind
 from identity.decide import FOUNDING
-from identity.facts import STALE_AFTER
+from identity.facts import MAX_OF_A_KIND, STALE_AFTER
 from router.facts import is_routed
 from tests.support.identity import Registry, shown
 from tests.support.routing import NOW, mail, message
@@ -149,6 +149,15 @@ def test_a_person_is_not_merged_again_and_again_in_a_day(registry: Registry) -> 
     assert merged == [True, True, True, False, False]
     account = ("telegram_user", "704", "channel")
     assert registry.take(shown("next-day", ANN, account, received_at=NOW + timedelta(days=2))).merge
+
+
+def test_nobody_grows_beyond_the_limit_by_merges(registry: Registry) -> None:
+    for number in range(MAX_OF_A_KIND):
+        registry.take(shown(f"account-{number}", ANN, ("telegram_user", f"70{number}", "channel")))
+    one = registry.take(shown("one-more", CHAT))
+    both = registry.take(shown("both", ANN, CHAT))
+    assert both.merge is None
+    assert registry.take(shown("again", CHAT)).customer == one.customer
 
 
 def test_what_is_proven_again_stays_fresh(registry: Registry) -> None:
