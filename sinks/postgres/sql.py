@@ -20,11 +20,11 @@ def queries(file: str) -> dict[str, LiteralString]:
     parts = _NAME.split(text)[1:]
     # Checked in beside the code, so as literal as a string in it.
     return {
-        name: cast(LiteralString, _bare(body)) for name, body in zip(parts[::2], parts[1::2], strict=True)
+        name: _bare(cast(LiteralString, body)) for name, body in zip(parts[::2], parts[1::2], strict=True)
     }
 
 
-def _bare(body: str) -> str:
+def _bare(body: LiteralString) -> LiteralString:
     """Without comments and indentation: psycopg takes statements of over 4,096 characters apart anew each time."""
     lines = (line.strip() for line in body.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--"))
