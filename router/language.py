@@ -9,7 +9,7 @@ _LETTERS = 8
 """A text with fewer letters says nothing: `ok`, an order number, a smile."""
 _MODEL_S = {"nb": "no"}
 """Codes that the model knows by another name."""
-_READ = 500
+_READ = 300
 """Characters that are read: more make no better answer."""
 
 
