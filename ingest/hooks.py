@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from contracts.workspace import Workspace
 from ingest.channel import Served
 from runtime.settings import Hook, Settings
+
+Openings = Mapping[tuple[str, str], Served]
 
 
 class Hooks:
@@ -19,14 +23,23 @@ class Hooks:
         self._hooks = {
             (hook.workspace, hook.channel, hook.account): hook for hook in (*bots, *settings.hooks)
         }
+        self._served: dict[tuple[str, str, str], tuple[Workspace, Openings]] = {}
 
     def of(self, workspace: str, channel: str, account: str) -> Hook:
         none = Hook(workspace=workspace, channel=channel, account=account)
         return self._hooks.get((workspace, channel, account), none)
 
-    def served(self, workspace: Workspace, called: Hook) -> dict[tuple[str, str], Served]:
+    def served(self, workspace: Workspace, called: Hook) -> Openings:
         """The accounts that a call to this one may be for, by channel and the provider's own name: those with a secret in
         common, since the signature speaks for no other. Under an empty name: what takes all that a channel is sent."""
+        key = (called.workspace, called.channel, called.account)
+        known = self._served.get(key)
+        if known is None or known[0] is not workspace:
+            # Once for each configuration, and not for each call.
+            known = self._served[key] = (workspace, self._opened(workspace, called))
+        return known[1]
+
+    def _opened(self, workspace: Workspace, called: Hook) -> Openings:
         secrets = set(called.secrets)
         opened = [
             account

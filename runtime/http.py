@@ -25,8 +25,13 @@ class _Protocol(HttpToolsProtocol):
 
     _late: asyncio.TimerHandle | None = None
     _unread = 0
+    _deaf = False
+    """What comes is the rest of a body that was answered before its end. It is thrown away, since a connection that is cut
+    while its caller still sends takes the answer with it."""
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         before = self.cycle
         super().data_received(data)
         upgraded = self.transport.get_protocol() is not self
@@ -34,8 +39,11 @@ class _Protocol(HttpToolsProtocol):
         if upgraded or self.cycle is not before or not (self.cycle is None or self.cycle.response_complete):
             self._in_time()
             return
+        if self.cycle is not None and self.cycle.more_body:
+            self._deaf = True
+            self.transport.write_eof()
         self._unread += len(data)
-        if self._unread > _HEAD_BYTES:
+        if not self._deaf and self._unread > _HEAD_BYTES:
             self.transport.abort()
         elif self._late is None:
             self._late = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
