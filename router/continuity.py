@@ -92,8 +92,11 @@ def continuation(
     if last.lost is None:
         reopened = ".reopened" if last.facts.ticket.status == "solved" else ""
         return Continuation(last.facts, None, reason + reopened, considered, duplicate, asked.said)
-    # What the sender belongs to says more than what anybody can quote.
-    nearest = next((one for one in considered if one.takes_part or one.own), considered[0])
+    # What the sender belongs to says more than what anybody can quote. Of others' tickets the first is meant: the later ones
+    # are of strangers who quoted it too.
+    quoted = (one for one in considered if one.ref == considered[0].ref)
+    first = min(quoted, key=lambda one: (one.facts.ticket.created_at, one.facts.ticket.number))
+    nearest = next((one for one in considered if one.takes_part or one.own), first)
     reason = "mail" if nearest.lost in _MAIL_REFUSALS else _REASONS[nearest.ref[0]]
     refers_to, reason = nearest.facts.ticket.id, f"{reason}.{nearest.lost}"
     return Continuation(None, refers_to, reason, considered, duplicate, asked.said)

@@ -166,3 +166,12 @@ def test_answers_to_a_mail_that_never_came_here_find_each_other(desk: Desk) -> N
     assert desk.take(mail("m2", "anna@x.example", "unseen")).ticket.id == first.ticket.id
     stranger = desk.take(mail("m3", "eve@y.example", "unseen"))
     assert stranger.placement.opens
+
+
+def test_strangers_refer_to_what_they_quote_and_not_to_each_other(desk: Desk) -> None:
+    first = desk.take(mail("m1", "anna@x.example"))
+    strangers = [
+        desk.take(mail(f"s{n}", f"eve{n}@y.example", "m1", received_at=NOW + n * DAY / 24))
+        for n in range(1, 4)
+    ]
+    assert [one.ticket.refers_to for one in strangers] == [first.ticket.id] * 3
