@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from contracts.inbound import Handle, NamedTicket, Recipient
@@ -171,7 +173,9 @@ def test_answers_to_a_mail_that_never_came_here_find_each_other(desk: Desk) -> N
 def test_strangers_refer_to_what_they_quote_and_not_to_each_other(desk: Desk) -> None:
     first = desk.take(mail("m1", "anna@x.example"))
     strangers = [
-        desk.take(mail(f"s{n}", f"eve{n}@y.example", "m1", received_at=NOW + n * DAY / 24))
+        desk.take(
+            mail(f"s{n}", f"eve{n}@y.example", "m1", received_at=NOW + n * DAY / 24), customer=UUID(int=n)
+        )
         for n in range(1, 4)
     ]
     assert [one.ticket.refers_to for one in strangers] == [first.ticket.id] * 3
