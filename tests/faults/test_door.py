@@ -44,9 +44,10 @@ async def calling(chain: Chain) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def accepted(chain: Chain) -> list[InboundMessage]:
-    """What is on the topics, in the order of each partition."""
+    """What is on the topics, in the order of each partition; who was diverted has the usual lane behind them."""
     found = []
-    for (topic, partition), end in (await end_offsets(chain.settings.kafka, (INBOUND, OVERFLOW))).items():
+    ends = await end_offsets(chain.settings.kafka, (INBOUND, OVERFLOW))
+    for (topic, partition), end in sorted(ends.items(), key=lambda each: each[0][0] == OVERFLOW.name):
         async for record in read_range(chain.settings.kafka, topic, partition, 0, end):
             found.append(msgspec.json.decode(record.value or b"", type=InboundMessage))
     return found
