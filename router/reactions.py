@@ -119,7 +119,7 @@ def _add(
     if found is not None:
         record = record | {"assignment": found.record}
         if found.agent is not None:
-            ticket = leased(replace(ticket, agent=found.agent, queue=None), rules, now)
+            ticket = leased(replace(ticket, agent=found.agent), rules, now)
             change = "assigned" if change == "noted" else change
         if found.rotation is not None:
             writes.rotations[found.rotation[0]] = found.rotation[1]
