@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 from contracts.rules import Method
 
@@ -13,8 +14,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(msgspec.Struct, frozen=True):
     """Members who may get it, in order, and why others may not."""
 
     present: tuple[str, ...]
@@ -28,8 +28,7 @@ class Turns(NamedTuple):
     after: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """The agent, or None for the queue. `turns`: of the rotation, when it moved."""
 
     agent: str | None

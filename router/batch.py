@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -263,4 +263,4 @@ def _numbered(placement: Placement, number: NumberSource) -> Placement:
     if not placement.opens:
         return placement
     ticket = msgspec.structs.replace(placement.ticket, number=number(placement.ticket.workspace))
-    return replace(placement, ticket=ticket)
+    return msgspec.structs.replace(placement, ticket=ticket)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from contracts.inbound import InboundMessage
 from router.rules import Verdict
 from router.ruleset import RuleSet
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(msgspec.Struct, frozen=True):
     """What the customer chose on the form: a slug and a path that exist, or None. `reason` is for the record."""
 
     department: str | None = None
@@ -18,8 +17,7 @@ class Pick:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Slugs and paths, with the reason of each for the record."""
 
     department: str

@@ -4,10 +4,11 @@ order is one of its customer's only."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
@@ -32,8 +33,7 @@ Lost = Literal[
 for the continuity window."""
 
 
-@dataclass(frozen=True, slots=True)
-class Continuation:
+class Continuation(msgspec.Struct, frozen=True):
     """The ticket to join, or the one that a new ticket refers to; and why."""
 
     joins: TicketFacts | None = None

@@ -3,7 +3,6 @@ give the same bytes of the decision record, which is what replay proves."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -145,7 +144,7 @@ def replying(placement: Placement, facts: Facts, rules: RuleSet, now: datetime) 
     message, to = placement.message, replies.addressee(placement.message, rules)
     last = facts.answered.get(answered_key(message.workspace, to)) if to else None
     reply, why = replies.decide(message, to, template, last, placement.ticket.department, rules, now)
-    return replace(placement, reply=reply, record=placement.record | {"auto_reply": why})
+    return msgspec.structs.replace(placement, reply=reply, record=placement.record | {"auto_reply": why})
 
 
 def assign(placement: Placement, staff: Staff, rules: RuleSet) -> Plan:
@@ -177,7 +176,7 @@ def settle(placement: Placement, facts: Facts, staff: Staff, rules: RuleSet, now
         placement = place(placement.resolved, placement.message, facts, rules, now)
     plan = assign(placement, staff, rules)
     staff.after(plan, now)
-    facts.after(replace(placement, ticket=plan.ticket))
+    facts.after(msgspec.structs.replace(placement, ticket=plan.ticket))
     return plan
 
 

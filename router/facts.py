@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
@@ -31,8 +33,7 @@ def participant(kind: str, value: str) -> Participant:
     return (kind, value.strip().lower() if kind == "email" else value.strip())
 
 
-@dataclass(frozen=True, slots=True)
-class TicketFacts:
+class TicketFacts(msgspec.Struct, frozen=True):
     """A ticket as it stands, and who takes part in it."""
 
     ticket: Ticket
@@ -40,8 +41,7 @@ class TicketFacts:
     participants: frozenset[Participant] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True):
     """Where a message goes, before somebody is found for it. `ticket` is the snapshot after."""
 
     resolved: ResolvedMessage
@@ -66,14 +66,13 @@ class Placement:
     """A solved ticket is work again."""
     wakes: bool = False
     """So is one that was solved, or that waited for the customer."""
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: Verdict = msgspec.field(default_factory=Verdict)
     """What the rules want, with what they send."""
     reply: Reply | None = None
     """The automatic answer that they send."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """A placement with its agent or queue: everything that is to be written."""
 
     placement: Placement

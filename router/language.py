@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 _LETTERS = 8
 """A text with fewer letters says nothing: `ok`, an order number, a smile."""
 _MODEL_S = {"nb": "no"}
 """Codes that the model knows by another name."""
-_READ = 160
-"""Characters that are read: two sentences. More make no better answer."""
+_READ = 100
+"""Characters that are read: a sentence or two. More make no better answer."""
 
 
 class Detector:
@@ -24,7 +25,7 @@ class Detector:
         if len(self._languages) < 2:
             return self._languages[0] if self._languages else None
         read = text[:_READ]
-        if sum(character.isalpha() for character in read) < _LETTERS:
+        if len(list(islice(filter(str.isalpha, read), _LETTERS))) < _LETTERS:
             return None
         code: str = _model(self._languages).classify(read)[0]
         return next((ours for ours, theirs in _MODEL_S.items() if theirs == code), code)

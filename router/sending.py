@@ -3,10 +3,11 @@ notes for whoever works on it. Their ids are their cause's, so that a cause hand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
+
+import msgspec
 
 from contracts import ids
 from contracts.base import Payload, encode
@@ -23,8 +24,7 @@ ACTOR = "rules"
 Reason = Literal["ticket created", "customer replied"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sends:
+class Sends(msgspec.Struct, frozen=True):
     """What goes out because of one cause. `cause`: the id of the message, or of the ticket's event; `told`: why the
     department that holds the ticket is told, None when it is not."""
 

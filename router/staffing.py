@@ -4,9 +4,10 @@ know how; else a department that helps out; else the queue. Pure: what was read 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+import msgspec
 
 from contracts.calendars import NeverOpen
 from contracts.rules import METHODS, NOBODY, Method
@@ -18,8 +19,7 @@ from router.facts import RotationKey, Staff
 from router.ruleset import RuleSet
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """The agent, or None for the queue. `record` is for the decision record; `rotation` the turns after, when they moved."""
 
     agent: str | None

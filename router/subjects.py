@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import phonenumbers
 
 from contracts.calendars import WorkingHours
@@ -21,8 +21,7 @@ from router.language import Detector
 _NONE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What conditions may read besides the message and the ticket. It goes into the record where a rule asks for it."""
 
     trust: str = "none"
@@ -36,8 +35,7 @@ class Known:
         return self.tags if self.trust in PROVEN else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """One question to the rules. `at`: the moment that counts for working time; `store` and `hours` are the account's or the
     ticket's; `ticket` is None while the message may open one."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from contracts.base import encode
@@ -116,11 +117,6 @@ def _key(length: int) -> Any:
     return lambda row: row[:length]
 
 
-def _ticket_row(stored: StoredTicket) -> tuple[Any, ...]:
-    values = ticket_columns(stored)
-    return tuple((values | {"tags": TAG_SEPARATOR.join(values["tags"])})[name] for name in _TICKET_COLUMNS)
-
-
 _TICKET_COLUMNS = (
     *("workspace", "ticket_id", "number", "version", "customer_id", "trust", "channel", "account", "store"),
     *("subject", "department", "category", "priority", "status", "agent", "due_at", "deadline", "tags"),
@@ -143,6 +139,14 @@ _TICKET_COLUMNS = (
     *("clocks", "next_action_at", "first_answer_at", "first_answer_minutes", "first_answer_wall_minutes"),
     *("resolution_at", "resolution_minutes", "resolution_wall_minutes", "transfers"),
 )
+_in_order = itemgetter(*_TICKET_COLUMNS)
+
+
+def _ticket_row(stored: StoredTicket) -> tuple[Any, ...]:
+    values = ticket_columns(stored)
+    values["tags"] = TAG_SEPARATOR.join(values["tags"])
+    row: tuple[Any, ...] = _in_order(values)
+    return row
 
 
 async def _insert(

@@ -58,9 +58,7 @@ def measure(chain: Chain, times: int) -> tuple[list[float], list[float]]:
     return of_tables(chain, tables, times), of_tables(chain, tables, times, binary=True)
 
 
-def of_tables(
-    chain: Chain, tables: Sequence[Table], times: int, binary: bool = False
-) -> list[float]:
+def of_tables(chain: Chain, tables: Sequence[Table], times: int, binary: bool = False) -> list[float]:
     """The same for rows that somebody else has read."""
     template = migrated_template(chain.postgres)
     rates = []

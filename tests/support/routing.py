@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -144,4 +143,4 @@ class Desk:
         """What people did to the plan's ticket meanwhile."""
         held = self.facts.tickets[plan.ticket.id]
         ticket = msgspec.structs.replace(held.ticket, **changes)
-        self.facts.tickets[ticket.id] = replace(held, ticket=ticket, version=held.version + 1)
+        self.facts.tickets[ticket.id] = msgspec.structs.replace(held, ticket=ticket, version=held.version + 1)
