@@ -11,13 +11,14 @@ from uuid import UUID, uuid4
 import psycopg
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, insert, select
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, func, insert, select, update
 
 from contracts.base import decoder
 from contracts.inbound import InboundMessage
 from contracts.ticket import TicketEvent
 from contracts.topics import INBOUND, Topic
 from runtime.kafka import ensure_topics
+from tests.bench.forms import WORKSPACE
 from tests.support.chain import Chain
 from tests.support.system import fresh_database, migrated_template
 
@@ -33,27 +34,83 @@ _GROUP = "bench-row-at-a-time"
 _WARM_UP = 100
 _TABLES = (
     *("customers", "handles", "identity_events", "customer_traits", "tickets", "ticket_participants"),
-    *("messages", "decisions", "timers", "audit", "outbox"),
+    *("messages", "decisions", "timers", "audit", "outbox", "workspaces", "rotations", "agents"),
 )
+_AGENTS = ("ann", "ben", "cem", "dee", "eve")
+_RECENT = 5
 
 _decode = decoder(InboundMessage).decode
 
 
 class Writer:
-    """The rows of the system under test, each by a statement of its own, after one look-up of the customer. Nothing is
-    decided, no agent is looked for and no repetition is noticed: less work than the system does for a message."""
+    """The look-ups and the rows of the system under test, each by a statement of its own: is it stored already, whose is it,
+    what did they write before, which number is next, who has least to do. No rule is asked, no language is told and no
+    deadline is worked out: less work than the system does for a message."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         metadata = MetaData()
         self._tables = {name: Table(name, metadata, autoload_with=engine) for name in _TABLES}
-        self._number = 0
+        with engine.begin() as connection:
+            self._add(connection, "workspaces", workspace=WORKSPACE, slug="demo", name="Demo")
+            self._add(connection, "rotations", workspace=WORKSPACE, department="support", category="")
+            for agent in _AGENTS:
+                self._add(connection, "agents", workspace=WORKSPACE, agent=agent)
 
-    def store(self, message: InboundMessage, partition: int, offset: int, payload: str) -> tuple[UUID, bytes]:
-        """One transaction. Returns the ticket and its event's bytes."""
+    def store(
+        self, message: InboundMessage, partition: int, offset: int, payload: str
+    ) -> tuple[UUID, bytes] | None:
+        """One transaction. Returns the ticket and its event's bytes; None for a message that is stored."""
         with self._engine.begin() as connection:
+            if self._is_stored(connection, message):
+                return None
             customer = self._customer(connection, message)
+            self._look_back(connection, message, customer)
             return self._ticket(connection, message, customer, partition, offset, payload)
+
+    def _is_stored(self, connection: Connection, message: InboundMessage) -> bool:
+        messages = self._tables["messages"]
+        stored = select(messages.c.topic).where(
+            messages.c.workspace == message.workspace, messages.c.message_id == message.message_id
+        )
+        return connection.execute(stored).scalar() is not None
+
+    def _look_back(self, connection: Connection, message: InboundMessage, customer: UUID) -> None:
+        tickets = self._tables["tickets"]
+        recent = (
+            select(tickets.c.number, tickets.c.subject, tickets.c.status, tickets.c.department)
+            .where(tickets.c.workspace == message.workspace, tickets.c.customer_id == customer)
+            .order_by(tickets.c.created_at.desc())
+            .limit(_RECENT)
+        )
+        connection.execute(recent).all()
+
+    def _next_number(self, connection: Connection) -> int:
+        workspaces = self._tables["workspaces"]
+        taken = (
+            update(workspaces)
+            .where(workspaces.c.workspace == WORKSPACE)
+            .values(next_number=workspaces.c.next_number + 1)
+            .returning(workspaces.c.next_number)
+        )
+        return int(connection.execute(taken).scalar_one())
+
+    def _agent(self, connection: Connection, now: datetime) -> str:
+        agents, tickets, rotations = (self._tables[name] for name in ("agents", "tickets", "rotations"))
+        connection.execute(select(rotations).where(rotations.c.workspace == WORKSPACE).with_for_update())
+        ours = agents.c.workspace == WORKSPACE
+        known = connection.execute(select(agents.c.agent).where(ours).with_for_update()).scalars().all()
+        counted = (
+            select(tickets.c.agent, func.count())
+            .where(tickets.c.workspace == WORKSPACE, tickets.c.agent.in_(known), tickets.c.status != "solved")
+            .group_by(tickets.c.agent)
+        )
+        loads = dict(connection.execute(counted).tuples().all())
+        chosen = min(known, key=lambda agent: loads.get(agent, 0))
+        connection.execute(update(agents).where(ours, agents.c.agent == chosen).values(last_assigned_at=now))
+        turns = update(rotations).where(rotations.c.workspace == WORKSPACE).values(turns=[chosen])
+        connection.execute(turns)
+        return str(chosen)
 
     def _customer(self, connection: Connection, message: InboundMessage) -> UUID:
         handles = self._tables["handles"]
@@ -122,7 +179,6 @@ class Writer:
         payload: str,
     ) -> tuple[UUID, bytes]:
         now, ticket = datetime.now(UTC), uuid4()
-        self._number += 1
         shared = {"workspace": message.workspace, "ticket_id": ticket}
         common = {"channel": message.channel, "account": message.account, "customer_id": customer}
         self._add(
@@ -130,7 +186,8 @@ class Writer:
             "tickets",
             **shared,
             **common,
-            number=self._number,
+            number=self._next_number(connection),
+            agent=self._agent(connection, now),
             version=1,
             trust="claimed",
             subject=message.subject,
@@ -190,18 +247,19 @@ class Writer:
             hash=b"",
         )
         event = payload.encode()
-        self._add(
-            connection,
-            "outbox",
-            workspace=message.workspace,
-            id=uuid4(),
-            aggregatetype="ticket",
-            aggregateid=ticket,
-            type="created",
-            payload=event,
-            shard=0,
-            created_at=now,
-        )
+        for kind in ("ticket", "notification"):
+            self._add(
+                connection,
+                "outbox",
+                workspace=message.workspace,
+                id=uuid4(),
+                aggregatetype=kind,
+                aggregateid=ticket,
+                type="created",
+                payload=event,
+                shard=0,
+                created_at=now,
+            )
         return ticket, event
 
     def _add(self, connection: Connection, table: str, **values: Any) -> None:
@@ -238,7 +296,8 @@ async def _consume(bootstrap: str, writer: Writer, count: int) -> float:
                 began = time.monotonic()
             record = await consumer.getone()
             message, payload = _decode(record.value), record.value.decode()
-            ticket, event = writer.store(message, record.partition, record.offset, payload)
-            await producer.send_and_wait(EVENTS.name, value=event, key=str(ticket).encode())
+            if stored := writer.store(message, record.partition, record.offset, payload):
+                ticket, event = stored
+                await producer.send_and_wait(EVENTS.name, value=event, key=str(ticket).encode())
             await consumer.commit({TopicPartition(record.topic, record.partition): record.offset + 1})
         return count / (time.monotonic() - began)
