@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FrontdeskError(Exception):
-    """Base of the three; its text is safe to log and to show (it quotes no message content)."""
+    """Base of all but `Misconfigured`; its text is safe to log and to show (it quotes no message content)."""
 
 
 class Transient(FrontdeskError):
@@ -33,3 +33,7 @@ class Refused(FrontdeskError):
         self.detail = detail
         self.status = status  # the HTTP status that tells it
         self.field = field  # the offending field of the request, if there is one
+
+
+class Misconfigured(ValueError):
+    """Settings or a workspace that cannot be used: the text names what is wrong, where, and what to do."""

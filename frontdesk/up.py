@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from contracts.errors import FrontdeskError
 from frontdesk import workspace_setup
 from frontdesk.embedded import EmbeddedKafka, EmbeddedPostgres, die_with_parent, free_port
 from frontdesk.processes import PROCESSES
@@ -32,7 +33,7 @@ _READY_SECONDS = 120.0
 _RESTART_PAUSE = 1.0
 
 
-class UpError(RuntimeError):
+class UpError(FrontdeskError):
     """Says what stands in the way and what to do about it."""
 
 

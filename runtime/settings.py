@@ -12,10 +12,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from contracts.errors import Misconfigured
+
 PREFIX = "FRONTDESK_"
 
 
-class SettingsError(ValueError):
+class SettingsError(Misconfigured):
     """Names the variable and what is wrong with it."""
 
 

@@ -16,6 +16,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from contracts.base import Node, encode
+from contracts.errors import Misconfigured
 from contracts.ids import sha256_hex
 from contracts.workspace import Workspace
 from sinks import config_checks, config_messages
@@ -54,7 +55,7 @@ class Problem:
         )
 
 
-class ConfigError(ValueError):
+class ConfigError(Misconfigured):
     """The folder is no valid workspace. `problems` is never empty; the text has one line for each."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -14,6 +14,10 @@ from sinks.audit import verify_audit
 app = typer.Typer(help="The append-only trail of tickets.", no_args_is_help=True)
 
 
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="audit")
+
+
 @app.callback()
 def _group() -> None:
     """Keeps `verify` a sub-command although it is the only one."""

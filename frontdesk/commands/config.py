@@ -24,6 +24,11 @@ from sinks.postgres.config_store import ConfigStore
 
 app = typer.Typer(help="A workspace as a folder of YAML files.", no_args_is_help=True)
 
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="config")
+
+
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 
 

@@ -28,6 +28,14 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+
+def register(parent: typer.Typer) -> None:
+    from frontdesk.commands import proofs
+
+    proofs.register(app)
+    parent.add_typer(app, name="customer")
+
+
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 Named = Annotated[str, typer.Argument(metavar="CUSTOMER", help="a customer id, or a handle as KIND:VALUE")]

@@ -27,6 +27,11 @@ app = typer.Typer(
     help="Parked messages: list, show, retry, drop; and blown fuses: resume.", no_args_is_help=True
 )
 
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="dlq")
+
+
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 Id = Annotated[UUID, typer.Argument(help="as `dlq list` shows it")]

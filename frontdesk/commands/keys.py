@@ -20,6 +20,11 @@ from sinks.postgres.key_store import KeyStore, ListedKey
 
 app = typer.Typer(help="API keys of the desk: create, list, revoke.", no_args_is_help=True)
 
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="keys")
+
+
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="one JSON value a line")]
 

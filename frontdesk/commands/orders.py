@@ -24,6 +24,11 @@ from runtime.settings import Settings
 
 app = typer.Typer(help="Orders: import, find.", no_args_is_help=True)
 
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="orders")
+
+
 _AT_ONCE = 500
 
 Store = Annotated[str, typer.Option(help="a store of the configuration")]

@@ -1,4 +1,4 @@
-"""`up`, `run`, `migrate`, `topics`, `channels`."""
+"""`up`, `run`, `migrate`, `topics`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from contracts.errors import Refused
 from contracts.topics import TOPICS
 from frontdesk import console
 from frontdesk.processes import PROCESSES
-from ingest.channel import channels as discover
-from runtime.kafka import ensure_topics
 from runtime.settings import load
-from sinks.postgres.migrate import migrate as apply_migrations
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +20,6 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(migrate)
     app.command()(topics)
-    app.command()(channels)
 
 
 def up() -> None:
@@ -45,6 +41,9 @@ def run(name: Annotated[str, typer.Argument(help=", ".join(PROCESSES))]) -> None
 
 def migrate() -> None:
     """Applies the migrations and creates the topics that are missing."""
+    from runtime.kafka import ensure_topics
+    from sinks.postgres.migrate import migrate as apply_migrations
+
     settings = console.settings()
     for step in apply_migrations(settings.postgres_owner):
         console.output.print(f"applied {step}")
@@ -68,12 +67,3 @@ def topics(json: Annotated[bool, typer.Option("--json", help="one a line")] = Fa
             console.write_json(dict(zip(headings, row, strict=True)))
         return
     console.write_table(headings, rows)
-
-
-def channels(json: Annotated[bool, typer.Option("--json", help="one a line")] = False) -> None:
-    """Every channel that this installation can take messages from."""
-    for name, channel in sorted(discover().items()):
-        row = {"channel": name, "max_body_bytes": channel.limits.body}
-        console.write_json(row) if json else console.output.print(
-            f"{name}  up to {channel.limits.body} bytes"
-        )

@@ -34,7 +34,7 @@ TRACKED = subprocess.run(
     ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
 ).stdout.split("\0")[:-1]
 PAGES = [ROOT / name for name in TRACKED if name.endswith(".md")]
-COMMANDS: Any = get_command(app)
+COMMANDS: Any = get_command(app())
 
 _ROLES = {"frontdesk_app", "frontdesk_system", "frontdesk_owner"}
 _MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|tmp/\w+)/")

@@ -14,7 +14,7 @@ from frontdesk.cli import app
 def answers(kind: str, folder: Path, *cases: dict[str, Any]) -> list[dict[str, Any]]:
     listing = folder / "cases.jsonl"
     listing.write_text("".join(json.dumps({"id": str(n)} | case) + "\n" for n, case in enumerate(cases)))
-    ended = CliRunner().invoke(app, ["canonical", kind, "--cases", str(listing)])
+    ended = CliRunner().invoke(app(), ["canonical", kind, "--cases", str(listing)])
     assert ended.exit_code == 0, ended.output
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
