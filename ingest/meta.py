@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from contracts import ids
 from contracts.errors import Poison, Refused
+from contracts.inbound import InboundMessage, Sender
 from ingest import signatures
-from ingest.channel import Normalised, Raw, Reply, Request, channels
-from ingest.events import Call, decoded, ident, items, mapping
+from ingest.channel import Normalised, Raw, Reply, Request, Served, channels
+from ingest.events import Call, canonical, composed, decoded, fields, ident, items, mapping
 
 DIRECT = ("messaging", "standby")
 """The lists of an entry that hold events themselves; all others stand in `changes`, under their field's name."""
@@ -35,6 +37,7 @@ class Part(NamedTuple):
 class Product(Protocol):
     """A channel that is called by Meta."""
 
+    name: str
     object: str
     """What `object` says at the top of its calls."""
     fields: frozenset[str]
@@ -49,6 +52,7 @@ class Product(Protocol):
 class Webhook:
     """What every product has alike."""
 
+    name: str
     providers = ("meta",)
 
     def verify(self, request: Request, secrets: Sequence[str]) -> None:
@@ -65,11 +69,12 @@ class Webhook:
         return Reply(query.get("hub.challenge", "").encode("utf-8", "replace"))
 
     def normalise(self, raw: Raw) -> Normalised:
-        return normalise(raw)
+        return normalise(raw, self)
 
 
-def normalise(raw: Raw) -> Normalised:
-    """The events of a call, whatever products they are of. Raises `Poison` for what is no call of Meta's."""
+def normalise(raw: Raw, called: Webhook) -> Normalised:
+    """The events of a call, whatever products they are of. `called`: whose address it came to. Raises `Poison` for what is
+    no call of Meta's."""
     body = decoded(raw.body)
     products = [product for product in _products() if product.object == body.get("object")]
     if not products or not isinstance(body.get("entry"), list):
@@ -82,7 +87,7 @@ def normalise(raw: Raw) -> Normalised:
             call.set_aside(_alone(body["object"], entry), "unknown_shape", type(error).__name__)
             continue
         for part in parts:
-            _hand_over(call, part, products)
+            _hand_over(call, part, products, called)
     return call.result()
 
 
@@ -107,10 +112,29 @@ def _alone(object: str, entry: Any) -> dict[str, Any]:
     return {"object": object, "entry": [entry]}
 
 
-def _hand_over(call: Call, part: Part, products: Sequence[Product]) -> None:
+def _hand_over(call: Call, part: Part, products: Sequence[Product], called: Webhook) -> None:
     for product in products:
         if part.field in product.fields:
             product.read(call, part)
             return
-    if not any(part.field in product.quiet for product in products):
+    if any(part.field in product.quiet for product in products):
+        return
+    if any(product.name == called.name for product in products):
+        call.take(part.call, part.call, lambda event: [_unsupported(call, part, called, event)])
+    else:
         call.set_aside(part.call, "unknown_field", part.field[:100])
+
+
+def _unsupported(call: Call, part: Part, called: Webhook, event: dict[str, Any]) -> InboundMessage:
+    """What Meta has added since: kept with the account that was called, for whoever comes to know it."""
+    account = Served(call.raw.account, call.raw.store)
+    identity = composed(part.entry, part.field, ids.sha256_hex(canonical(event))[:16])
+    return call.event(
+        called.name,
+        account,
+        identity,
+        event,
+        kind="unsupported",
+        sender=Sender(),
+        fields=fields({"field": part.field}),
+    )
