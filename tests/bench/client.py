@@ -25,10 +25,12 @@ class Order(msgspec.Struct):
     per_second: float = 0
     account: str = ""
     secret: str = ""
+    expected: tuple[int, ...] = (200, 202)
+    """The answers that count."""
 
 
 class Result(msgspec.Struct):
-    """`delays`: seconds to the answer of each accepted call, from when it was due. `seconds`: how long the whole took."""
+    """`delays`: seconds to the answer of each call that was answered as expected, from when it was due. `seconds`: how long the whole took."""
 
     delays: list[float]
     refused: int
@@ -58,7 +60,7 @@ async def _post_all(
             if due >= start + order.seconds:
                 break
         writer.write(call)
-        if await _status(reader) in (200, 202):
+        if await _status(reader) in order.expected:
             result.delays.append(time.monotonic() - due)
         else:
             result.refused += 1
