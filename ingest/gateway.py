@@ -18,7 +18,7 @@ from ingest.accounts import Accounts, options
 from ingest.channel import SUSPECTED, Channel, Handshakes, Raw, Replies, Reply, Verifies, channels
 from ingest.channel import Request as Call
 from ingest.form_door import FormDoor
-from ingest.hooks import Hooks
+from ingest.hooks import Hooks, Openings
 from ingest.idempotency import Idempotency
 from ingest.intake import Intake, Receipt
 from runtime import metrics, trace
@@ -27,6 +27,7 @@ from runtime.settings import Settings
 
 _BODY_SECONDS = 60
 _RECEIVED = Reply()
+_NONE_SERVED: Openings = {}
 
 GatewayRequest = Request[Any, Any, Any]
 
@@ -86,8 +87,8 @@ class Gateway:
         if channel is None:
             raise Refused("unknown_channel", "no such webhook", status=404)
         workspace, account = self._account(channel, named)
-        raw = await self._raw(request, channel, workspace, account)
         hook = self._hooks.of(workspace.slug, name, account.id)
+        raw = await self._raw(request, channel, workspace, account, self._hooks.served(workspace, hook))
         url = f"{self._public.rstrip('/')}{_path(request)}"
         call = Call("POST", request.url.path, _query(request), raw.headers, raw.body, url, raw.received_at)
         try:
@@ -95,7 +96,7 @@ class Gateway:
         except Refused as error:
             metrics.signature_failures.labels(name, account.id, error.reason).inc()
             raise
-        await self.accept(channel, replace(raw, served=self._hooks.served(workspace, hook)))
+        await self.accept(channel, raw)
         return self._replies.get(name, _RECEIVED)
 
     def register(self, name: str, named: str | None, request: GatewayRequest) -> Reply:
@@ -131,19 +132,26 @@ class Gateway:
         return found
 
     async def _raw(
-        self, request: GatewayRequest, channel: Channel, workspace: Workspace, account: Account
+        self,
+        request: GatewayRequest,
+        channel: Channel,
+        workspace: Workspace,
+        account: Account,
+        served: Openings = _NONE_SERVED,
     ) -> Raw:
+        headers = _headers(request)
         return Raw(
             body=await _body(request, channel.limits.body),
             workspace=workspace_id(workspace.slug),
             account=account.id,
             received_at=self._clock.now(),
-            content_type=request.headers.get("content-type", ""),
-            headers=_headers(request),
+            content_type=headers.get("content-type", ""),
+            headers=headers,
             store=account.store,
             region=account.region,
             options=options(account),
-            trace=trace.current_or_new(request.headers.get("traceparent")),
+            trace=trace.current_or_new(headers.get("traceparent")),
+            served=served,
         )
 
     async def accept(self, channel: Channel, raw: Raw) -> Receipt:
@@ -182,13 +190,16 @@ async def _body(request: GatewayRequest, most: int) -> bytes:
 def _headers(request: GatewayRequest) -> dict[str, str]:
     """Of a name that comes twice both values: neither is a signature then."""
     found: dict[str, str] = {}
-    for name, value in request.headers.multi_items():
-        found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+    # ASGI gives names in lower case.
+    for name, value in request.scope["headers"]:
+        text = value.decode("latin-1")
+        known = found.get(key := name.decode("latin-1"))
+        found[key] = text if known is None else f"{known}, {text}"
     return found
 
 
 def _query(request: GatewayRequest) -> dict[str, str]:
-    return dict(request.query_params.multi_items())
+    return dict(request.query_params.multi_items()) if request.scope["query_string"] else {}
 
 
 def _path(request: GatewayRequest) -> str:
