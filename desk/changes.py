@@ -85,7 +85,7 @@ class Changes:
         expected one, which is compared last, so that it tells nothing to somebody who is turned away.
         """
         rules, now = self.rules(viewer), self._clock.now()
-        async with self._database.transaction([viewer.workspace]) as connection:
+        async with self._database.short([viewer.workspace]) as connection:
             stored = await _locked(connection, viewer, named)
             acted = await act(Scene(connection, viewer, stored, rules, now))
             if expected_version is not None and expected_version != stored.version:
