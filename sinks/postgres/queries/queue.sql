@@ -32,8 +32,9 @@ WITH RECURSIVE pairs AS (
 SELECT department, category FROM pairs
 
 -- name: take
--- The first of these queues that nobody is just taking, locked, the most urgent first. Only so many of each are looked at. A
--- ticket that was given away or moved since the statement began is asked again under its lock.
+-- The first of these queues that nobody is just taking, locked, the most urgent first: whole rows, as `lock_tickets` has them.
+-- Only so many of each are looked at. A ticket that was given away or moved since the statement began is asked again under
+-- its lock.
 WITH mine AS MATERIALIZED (
     SELECT * FROM unnest(%(departments)s::text[], %(categories)s::text[], %(skilled)s::boolean[],
                          %(cutoffs)s::timestamptz[]) AS m(department, category, skilled, cutoff)
@@ -65,7 +66,10 @@ WITH mine AS MATERIALIZED (
     ) AS head
     WHERE mine.category IS NULL
 )
-SELECT t.ticket_id
+SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
+       t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
+       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.language, t.held_back,
+       t.created_at, t.updated_at, t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
 FROM heads
 JOIN tickets t ON t.workspace = %(workspace)s AND t.ticket_id = heads.ticket_id
 WHERE t.agent IS NULL AND t.status IN ('new', 'open')
