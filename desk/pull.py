@@ -12,6 +12,7 @@ from router.leases import leased
 from router.pulling import asked, is_offered, shares
 from router.roster import most_counted
 from router.ruleset import RuleSet
+from router.staffing import languages
 from router.statuses import taken_up
 from runtime import metrics
 from runtime.clock import Clock
@@ -50,9 +51,8 @@ class Pull:
             held, waiting = await what_waits(connection, viewer.workspace, viewer.agent)
             _check(held, viewer, rules)
             wanted = await _shares(connection, viewer, rules, waiting, now)
-            known = rules.agents.get(viewer.agent)
-            languages = known.languages if known else ()
-            stored = await take_next(connection, viewer.workspace, _within(wanted, held, rules), languages)
+            left, spoken = _within(wanted, held, rules), languages(viewer.agent, rules)
+            stored = await take_next(connection, viewer.workspace, left, spoken)
             if stored is None:
                 return None
             again = await lock_puller(connection, viewer.workspace, viewer.agent)
@@ -60,7 +60,7 @@ class Pull:
                 raise Refused("unknown_agent", "the configuration has no such agent", status=403)
             _check(again, viewer, rules)
             _within([_share(stored)], again, rules)
-            if not is_offered(stored.ticket, wanted, languages):
+            if not is_offered(stored.ticket, wanted, viewer.agent, rules):
                 metrics.unqualified_offers.labels(stored.ticket.department).inc()
             return await _give(connection, viewer, stored, rules, now)
 
