@@ -9,7 +9,7 @@ from contracts.errors import Refused
 from desk.auth import Viewer
 from desk.changes import Changes
 from router.leases import leased
-from router.pulling import asked, is_offered, shares
+from router.pulling import asked, is_offered, reach, shares
 from router.roster import most_counted
 from router.ruleset import RuleSet
 from router.staffing import languages
@@ -48,7 +48,8 @@ class Pull:
         rules, now = self._changes.rules(viewer), self._clock.now()
         async with self._database.short([viewer.workspace]) as connection:
             # Asked before as well, so that a refused pull does not make others pass over a ticket it had locked.
-            held, waiting = await what_waits(connection, viewer.workspace, viewer.agent)
+            departments = reach(viewer.agent, rules)
+            held, waiting = await what_waits(connection, viewer.workspace, viewer.agent, departments)
             _check(held, viewer, rules)
             wanted = await _shares(connection, viewer, rules, waiting, now)
             left, spoken = _within(wanted, held, rules), languages(viewer.agent, rules)

@@ -37,6 +37,13 @@ def shares(
     return found
 
 
+def reach(agent: str, rules: RuleSet) -> list[str] | None:
+    """Departments in whose queues the agent may find something, None: in every one."""
+    if not rules.workspace.departments:
+        return None
+    return sorted({*rules.membership.departments(agent), *asked(agent, rules)})
+
+
 def is_offered(ticket: Ticket, wanted: Iterable[Share], agent: str, rules: RuleSet) -> bool:
     """Whether the ticket is in one of these queues, for this agent: what the query that takes from them sees to, said once
     more for the counter of R-49."""

@@ -46,9 +46,12 @@ class QueueState(NamedTuple):
     due: datetime | None
 
 
-async def pairs(connection: Connection, workspace: UUID) -> list[tuple[str, str | None]]:
-    """(department, category) of which something waits."""
-    rows = await connection.execute(queries(_SQL)["pairs"], {"workspace": workspace})
+async def pairs(
+    connection: Connection, workspace: UUID, departments: Sequence[str] | None = None
+) -> list[tuple[str, str | None]]:
+    """(department, category) of which something waits; only of these departments, None: of all."""
+    named = None if departments is None else list(departments)
+    rows = await connection.execute(queries(_SQL)["pairs"], {"workspace": workspace, "departments": named})
     return [(department, category) for department, category in await rows.fetchall()]
 
 
@@ -96,11 +99,11 @@ async def pulled_by(connection: Connection, workspace: UUID, agent: str) -> list
 
 
 async def what_waits(
-    connection: Connection, workspace: UUID, agent: str
+    connection: Connection, workspace: UUID, agent: str, departments: Sequence[str] | None
 ) -> tuple[list[Held], list[tuple[str, str | None]]]:
     """`pulled_by` and `pairs`, in a `short` transaction asked together."""
     held = await _pulled_by(connection, workspace, agent)
-    waiting = await pairs(connection, workspace)
+    waiting = await pairs(connection, workspace, departments)
     return await _held(held), waiting
 
 

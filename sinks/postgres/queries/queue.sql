@@ -1,12 +1,21 @@
 -- name: pairs
 -- Departments and categories of which something waits: a few descents of the index for each, however many tickets wait. Each
--- step finds the next category, then what has none, then the next department. (A comparison of rows would be no condition
--- of the index under row-level security.)
+-- step finds the next category, then what has none, then the next department unless departments are named. (A comparison of
+-- rows would be no condition of the index under row-level security.)
 WITH RECURSIVE pairs AS (
     (SELECT t.department, t.category
      FROM tickets t
-     WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+     WHERE %(departments)s::text[] IS NULL
+       AND t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
      ORDER BY t.department, t.category LIMIT 1)
+    UNION ALL
+    (SELECT first.department, first.category
+     FROM unnest(%(departments)s::text[]) AS named(department) CROSS JOIN LATERAL (
+         SELECT t.department, t.category FROM tickets t
+         WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+           AND t.department = named.department
+         ORDER BY t.category LIMIT 1
+     ) AS first)
     UNION ALL
     SELECT following.department, following.category
     FROM pairs CROSS JOIN LATERAL (
@@ -22,7 +31,7 @@ WITH RECURSIVE pairs AS (
              LIMIT 1)
             UNION ALL
             (SELECT 3, t.department, t.category FROM tickets t
-             WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+             WHERE %(departments)s::text[] IS NULL AND t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
                AND t.department > pairs.department
              ORDER BY t.department, t.category LIMIT 1)
         ) AS step
