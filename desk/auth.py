@@ -14,6 +14,7 @@ from contracts.errors import Refused
 from contracts.membership import Membership
 from contracts.ticket import Ticket
 from contracts.workspace import Workspace
+from router.rulesets import RuleSets
 from runtime.postgres import Database
 from sinks.postgres.config_store import WorkspaceCache
 from sinks.postgres.key_store import KeyStore, StoredKey
@@ -32,6 +33,7 @@ class Viewer:
     agent: str
     role: Role
     config: Workspace
+    membership: Membership
 
     @property
     def actor(self) -> str:
@@ -46,7 +48,7 @@ class Viewer:
     @property
     def departments(self) -> tuple[str, ...]:
         """Departments that the agent is a member of. The default department, where it is only implied, is everybody's."""
-        return Membership(self.config).departments(self.agent)
+        return self.membership.departments(self.agent)
 
     @property
     def visible(self) -> tuple[str, ...] | None:
@@ -64,9 +66,12 @@ class Viewer:
 class Authenticator:
     """Recognises the keys of the workspaces that this process serves."""
 
-    def __init__(self, keys: KeyStore, workspaces: WorkspaceCache, served: Sequence[UUID]) -> None:
+    def __init__(
+        self, keys: KeyStore, workspaces: WorkspaceCache, rules: RuleSets, served: Sequence[UUID]
+    ) -> None:
         self._keys = keys
         self._workspaces = workspaces
+        self._rules = rules
         self._served = served
 
     async def viewer(self, authorization: str | None) -> Viewer:
@@ -77,10 +82,11 @@ class Authenticator:
         if parts is None or stored is None or not hmac.compare_digest(_hash(parts[1]), stored.secret_sha256):
             raise Refused("unauthorized", "a valid API key is required", status=401)
         await self._workspaces.refresh([stored.workspace])
-        loaded = self._workspaces.get(stored.workspace)
-        if loaded is None:
+        rules = self._rules.get(stored.workspace)
+        if rules is None:
             raise Refused("unconfigured", "this workspace has no configuration in force", status=503)
-        return Viewer(stored.workspace, stored.agent, cast(Role, stored.role), loaded[1])
+        role = cast(Role, stored.role)
+        return Viewer(stored.workspace, stored.agent, role, rules.workspace, rules.membership)
 
 
 async def create_key(database: Database, workspace: UUID, agent: str, role: Role) -> str:

@@ -24,7 +24,6 @@ from sinks.postgres.chat_sessions import end_of_ticket
 from sinks.postgres.rows import StoredTicket, due_at
 from sinks.postgres.ticket_changes import write_change
 from sinks.postgres.ticket_reads import one_ticket
-from sinks.postgres.ticket_store import lock_tickets
 
 _TRIGGERS: dict[Change, str] = {"status_changed": "status changed", "transferred": "transferred"}
 """What rules may answer, in the transaction of the change."""
@@ -85,8 +84,12 @@ class Changes:
         expected one, which is compared last, so that it tells nothing to somebody who is turned away.
         """
         rules, now = self.rules(viewer), self._clock.now()
-        async with self._database.transaction([viewer.workspace]) as connection:
-            stored = await _locked(connection, viewer, named)
+        async with self._database.short([viewer.workspace]) as connection:
+            stored = await one_ticket(
+                connection, viewer.workspace, viewer.visible, named, viewer.agent, locked=True
+            )
+            if stored is None:
+                raise not_found()
             acted = await act(Scene(connection, viewer, stored, rules, now))
             if expected_version is not None and expected_version != stored.version:
                 raise Refused("version_conflict", f"the ticket is at version {stored.version}", status=412)
@@ -97,18 +100,6 @@ class Changes:
         if left_by_rules or _frees(stored.ticket, changed.ticket, rules):
             await offer(self._database, viewer.workspace, rules, now)
         return changed
-
-
-async def _locked(connection: Connection, viewer: Viewer, named: str) -> StoredTicket:
-    found = await one_ticket(connection, viewer.workspace, viewer.visible, named, viewer.agent)
-    if found is None:
-        raise not_found()
-    key = (viewer.workspace, found.ticket.id)
-    stored = (await lock_tickets(connection, [key])).get(key)
-    # Asked again under the lock: the ticket may have been transferred meanwhile.
-    if stored is None or not viewer.sees(stored.ticket):
-        raise not_found()
-    return stored
 
 
 async def _write(

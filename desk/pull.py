@@ -9,15 +9,16 @@ from contracts.errors import Refused
 from desk.auth import Viewer
 from desk.changes import Changes
 from router.leases import leased
-from router.pulling import asked, is_offered, shares
+from router.pulling import asked, is_offered, reach, shares
 from router.roster import most_counted
 from router.ruleset import RuleSet
+from router.staffing import languages
 from router.statuses import taken_up
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import staff_store
-from sinks.postgres.queue_store import Held, Share, pairs, pulled_by, take_next
+from sinks.postgres.queue_store import Held, Share, lock_puller, take_next, what_waits
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import write_change
 
@@ -45,28 +46,33 @@ class Pull:
         However many agents pull at once, no two get the same ticket, and no agent gets past a limit.
         """
         rules, now = self._changes.rules(viewer), self._clock.now()
-        async with self._database.transaction([viewer.workspace]) as connection:
+        async with self._database.short([viewer.workspace]) as connection:
             # Asked before as well, so that a refused pull does not make others pass over a ticket it had locked.
-            held = await pulled_by(connection, viewer.workspace, viewer.agent)
+            departments = reach(viewer.agent, rules)
+            held, waiting = await what_waits(connection, viewer.workspace, viewer.agent, departments)
             _check(held, viewer, rules)
-            wanted = await _shares(connection, viewer, rules, now)
-            known = rules.agents.get(viewer.agent)
-            languages = known.languages if known else ()
-            stored = await take_next(connection, viewer.workspace, _within(wanted, held, rules), languages)
+            wanted = await _shares(connection, viewer, rules, waiting, now)
+            left, spoken = _within(wanted, held, rules), languages(viewer.agent, rules)
+            stored = await take_next(connection, viewer.workspace, left, spoken)
             if stored is None:
                 return None
-            if not await staff_store.lock_agents(connection, [(viewer.workspace, viewer.agent)]):
+            again = await lock_puller(connection, viewer.workspace, viewer.agent)
+            if again is None:
                 raise Refused("unknown_agent", "the configuration has no such agent", status=403)
-            held = await pulled_by(connection, viewer.workspace, viewer.agent)
-            _check(held, viewer, rules)
-            _within([_share(stored)], held, rules)
-            if not is_offered(stored.ticket, wanted, languages):
+            _check(again, viewer, rules)
+            _within([_share(stored)], again, rules)
+            if not is_offered(stored.ticket, wanted, viewer.agent, rules):
                 metrics.unqualified_offers.labels(stored.ticket.department).inc()
             return await _give(connection, viewer, stored, rules, now)
 
 
-async def _shares(connection: Connection, viewer: Viewer, rules: RuleSet, now: datetime) -> list[Share]:
-    waiting = await pairs(connection, viewer.workspace)
+async def _shares(
+    connection: Connection,
+    viewer: Viewer,
+    rules: RuleSet,
+    waiting: Sequence[tuple[str, str | None]],
+    now: datetime,
+) -> list[Share]:
     queues = [(viewer.workspace, department) for department in asked(viewer.agent, rules)]
     counted = await staff_store.waiting(connection, queues, 1 + most_counted(rules)) if queues else {}
     lengths = {department: count for (_, department), count in counted.items()}

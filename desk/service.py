@@ -41,8 +41,9 @@ class DeskService:
         self._database = Database(settings.postgres, max_size=_CONNECTIONS, timeout=_PATIENCE)
         workspaces = WorkspaceCache(ConfigStore(self._database), clock, _FRESH_SECONDS)
         served = [workspace_id(slug) for slug in settings.workspaces]
-        authenticator = Authenticator(KeyStore(self._database), workspaces, served)
-        changes = Changes(self._database, clock, RuleSets(workspaces))
+        rules = RuleSets(workspaces)
+        authenticator = Authenticator(KeyStore(self._database), workspaces, rules, served)
+        changes = Changes(self._database, clock, rules)
         app = create_app(
             Tickets(self._database),
             Work(changes),

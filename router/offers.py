@@ -91,17 +91,23 @@ def moved_on(staff: Staff, ticket: Ticket, found: Found, now: datetime) -> None:
     staff.waiting[queue] = max(0, staff.waiting.get(queue, 0) - 1)
 
 
+def took(writes: Writes, ticket: Ticket, found: Found, rules: RuleSet, now: datetime) -> Ticket:
+    """The ticket with whom `find` found for it, if anybody; writes when they got it, and the turns after."""
+    if found.rotation is not None:
+        writes.rotations[found.rotation[0]] = found.rotation[1]
+    if found.agent is None:
+        return ticket
+    writes.assigned[(ticket.workspace, found.agent)] = now
+    return leased(replace(ticket, agent=found.agent), rules, now)
+
+
 def _writes(given: Sequence[Given], rules: RuleSet, now: datetime) -> Writes:
     writes = Writes()
     for stored, found in given:
-        ticket = leased(replace(stored.ticket, agent=found.agent, updated_at=now), rules, now)
+        ticket = took(writes, replace(stored.ticket, updated_at=now), found, rules, now)
         cause = Cause(actor=ACTOR, rule_set=rules.version, decision={"assignment": found.record})
         detail = {"agent": [None, found.agent], "assignment": found.record}
         add_change(writes, stored, ticket, "assigned", cause, detail, now)
-        assert found.agent is not None
-        writes.assigned[(ticket.workspace, found.agent)] = now
-        if found.rotation:
-            writes.rotations[found.rotation[0]] = found.rotation[1]
     return writes
 
 

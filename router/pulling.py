@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from contracts.ticket import Ticket
 from contracts.workspace import Department
 from router.ruleset import RuleSet
-from router.staffing import has_skills, relaxed_since
+from router.staffing import has_skills, relaxed_since, speaks
 from sinks.postgres.queue_store import Share
 
 
@@ -37,10 +37,17 @@ def shares(
     return found
 
 
-def is_offered(ticket: Ticket, wanted: Iterable[Share], languages: Sequence[str]) -> bool:
-    """Whether the ticket is in one of these queues, for an agent of these languages (none for all): what the query that takes
-    from them sees to, said once more for the counter of R-49."""
-    spoken = ticket.language is None or not languages or ticket.language in languages
+def reach(agent: str, rules: RuleSet) -> list[str] | None:
+    """Departments in whose queues the agent may find something, None: in every one."""
+    if not rules.workspace.departments:
+        return None
+    return sorted({*rules.membership.departments(agent), *asked(agent, rules)})
+
+
+def is_offered(ticket: Ticket, wanted: Iterable[Share], agent: str, rules: RuleSet) -> bool:
+    """Whether the ticket is in one of these queues, for this agent: what the query that takes from them sees to, said once
+    more for the counter of R-49."""
+    spoken = speaks(agent, ticket.language, rules)
     return any(
         (share.skilled and spoken)
         or (share.cutoff is not None and ticket.held_since is not None and ticket.held_since <= share.cutoff)

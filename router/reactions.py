@@ -18,8 +18,7 @@ from contracts.rules import METHODS
 from contracts.ticket import Cause
 from router import timing
 from router.effects import Effects, react
-from router.leases import leased
-from router.offers import moved_on
+from router.offers import moved_on, took
 from router.roster import Opening, staff_for
 from router.ruleset import RuleSet
 from router.sending import ACTOR, Sends, add_sends
@@ -118,11 +117,8 @@ def _add(
     change = effects.change
     if found is not None:
         record = record | {"assignment": found.record}
-        if found.agent is not None:
-            ticket = leased(replace(ticket, agent=found.agent), rules, now)
-            change = "assigned" if change == "noted" else change
-        if found.rotation is not None:
-            writes.rotations[found.rotation[0]] = found.rotation[1]
+        ticket = took(writes, ticket, found, rules, now)
+        change = "assigned" if change == "noted" and found.agent is not None else change
     ticket = timing.changed(before.ticket, replace(ticket, updated_at=now), now, rules.levels)
     cause = Cause(actor=ACTOR, rule_set=rules.version, decision=record)
     pulled = before.pulled and ticket.agent == before.ticket.agent

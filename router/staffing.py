@@ -117,11 +117,16 @@ def has_skills(agent: str, category: str | None, rules: RuleSet) -> bool:
     return known is not None and (node is None or set(node.skills) <= set(known.skills))
 
 
-def speaks(agent: str, language: str | None, rules: RuleSet) -> bool:
-    """Whether the agent knows the ticket's language; who names none knows all, and a text whose language is unknown is for
-    everybody."""
+def languages(agent: str, rules: RuleSet) -> tuple[str, ...]:
+    """Those that the agent names; who names none knows all."""
     known = rules.agents.get(agent)
-    return known is not None and (language is None or not known.languages or language in known.languages)
+    return known.languages if known else ()
+
+
+def speaks(agent: str, language: str | None, rules: RuleSet) -> bool:
+    """Whether the agent knows the ticket's language. A text whose language is unknown is for everybody."""
+    known = languages(agent, rules)
+    return language is None or not known or language in known
 
 
 def relaxed_since(category: str | None, department: str, rules: RuleSet, now: datetime) -> datetime | None:

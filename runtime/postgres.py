@@ -6,15 +6,17 @@ whole unit of work again. `Poison`: the server refuses the values: the guard fin
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncPipeline
+from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 from psycopg.types.array import ListBinaryDumper
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -36,6 +38,9 @@ _OPTIONS = " ".join(
 # A pool's oldest connection: a cached plan made for an empty table must not live on (performance.md, the trap).
 _MAX_LIFETIME_SECONDS = 600.0
 
+# A connection that was used this shortly ago is taken for a good one.
+_TRUSTED_SECONDS = 1.0
+
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 _RACES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
@@ -45,12 +50,56 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 _open: WeakSet[Database] = WeakSet()
 
 
+# Until the end of the transaction.
+_SEE = "SELECT set_config('app.workspaces', %s, true)"
+_SEE_AND_KEEP_PLANS = _SEE + ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+
+
+class _Gathering(AsyncPipeline):
+    """Sends nothing before an answer is waited for: to wake the server for each statement would cost more than all of
+    them. (With a psycopg that does not ask these methods any more it is slower, nothing else.)"""
+
+    def _communicate_gen(self) -> PQGen[None]:
+        while self.command_queue:
+            self.command_queue.popleft()()
+        yield from ()
+
+    def _fetch_gen(self, *, flush: bool) -> PQGen[None]:
+        # With a Sync the server takes a transaction for idle while it waits for us, and ends that of a stuck process.
+        if flush and self.result_queue and self.result_queue[-1] is not None:
+            self._enqueue_sync()
+            yield from self._communicate_gen()
+        yield from super()._fetch_gen(flush=flush)
+
+    def _sync_gen(self) -> PQGen[None]:
+        # Here psycopg counts on it that all was sent.
+        yield from self._exit_gen()
+
+
+class _Pooled(AsyncConnection[TupleRow]):
+    """A connection that knows when it was last used."""
+
+    used_at = -_TRUSTED_SECONDS
+
+    @asynccontextmanager
+    async def gathering(self) -> AsyncIterator[None]:
+        """As `pipeline`, for statements that are small and wanted at once."""
+        self._pipeline = _Gathering(self)
+        try:
+            async with self._pipeline:
+                yield
+        finally:
+            self._pipeline = None
+
+
 class Database:
-    """A pool whose connections are checked before use. `async with database:` opens and closes it."""
+    """A pool whose connections are checked before use, unless they have just been used. `async with database:` opens and
+    closes it."""
 
     def __init__(self, dsn: str, max_size: int = 4, timeout: float = 5.0) -> None:
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[_Pooled] = AsyncConnectionPool(
             dsn,
+            connection_class=_Pooled,
             min_size=1,
             max_size=max_size,
             timeout=timeout,
@@ -58,7 +107,7 @@ class Database:
             reconnect_timeout=0,
             open=False,
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             kwargs={"options": _OPTIONS, "autocommit": True, "prepare_threshold": 1},
         )
 
@@ -84,22 +133,46 @@ class Database:
 
         Raises `Transient` or `Poison` as the module says; either way nothing of it is stored.
         """
+        async with self._connection() as connection:
+            await connection.execute(_begin(workspaces), prepare=False)
+            yield connection
+
+    @asynccontextmanager
+    async def short(self, workspaces: Iterable[UUID]) -> AsyncIterator[Connection]:
+        """A `transaction` about few rows for which somebody waits: to find the way to them again and again, and to go back
+        and forth for each statement, would take longer than the statements themselves.
+
+        So plans are kept (write statements that have one good plan, whatever their values), and a statement is only waited
+        for where its rows are fetched: what is wrong with one may be raised by a later one, or at the end.
+        """
+        async with self._connection() as connection, connection.gathering():
+            await connection.execute("BEGIN")
+            await connection.execute(_SEE_AND_KEEP_PLANS, [_visible(workspaces)])
+            yield connection
+            await connection.execute("COMMIT")
+
+    async def fetch(self, workspaces: Iterable[UUID], query: Any, parameters: Any = None) -> list[TupleRow]:
+        """The rows of one statement in a transaction of its own, in one round trip."""
+        async with self._connection() as connection:
+            # What is sent up to the end of a pipeline is one transaction.
+            async with connection.gathering():
+                await connection.execute(_SEE, [_visible(workspaces)])
+                cursor = await connection.execute(query, parameters)
+            return await cursor.fetchall()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[_Pooled]:
         try:
             # The pool's context commits, or rolls back when an exception leaves it.
             async with self._pool.connection() as connection:
-                await connection.execute(_begin(workspaces), prepare=False)
                 yield connection
+                connection.used_at = time.monotonic()
         except _RACES as error:
             raise Transient(f"postgres: {error.sqlstate}") from error
         except _REFUSALS as error:
             raise Poison("refused_by_database", f"{type(error).__name__} {error.sqlstate}") from error
         except _AWAY as error:
             raise Transient(f"postgres: {type(error).__name__}") from error
-
-    async def fetch(self, workspaces: Iterable[UUID], query: Any, parameters: Any = None) -> list[TupleRow]:
-        """The rows of one statement in a transaction of its own."""
-        async with self.transaction(workspaces) as connection:
-            return await (await connection.execute(query, parameters)).fetchall()
 
     def _connections(self, state: str) -> int:
         stats = self._pool.get_stats()
@@ -111,10 +184,24 @@ class Database:
         }[state]
 
 
+def together(connection: Connection) -> AbstractAsyncContextManager[Any]:
+    """Statements within it go out in one round trip, the end of it waits for them; in a `short` transaction they go with
+    what comes after them."""
+    return nullcontext() if connection.pgconn.pipeline_status else connection.pipeline()
+
+
 def _begin(workspaces: Iterable[UUID]) -> bytes:
     """Both in one round trip. UUIDs are hex digits and dashes: nothing to escape."""
-    visible = ",".join(str(UUID(str(workspace))) for workspace in workspaces)
-    return f"BEGIN; SELECT set_config('app.workspaces', '{visible}', true)".encode()
+    return f"BEGIN; SELECT set_config('app.workspaces', '{_visible(workspaces)}', true)".encode()
+
+
+def _visible(workspaces: Iterable[UUID]) -> str:
+    return ",".join(str(UUID(str(workspace))) for workspace in workspaces)
+
+
+async def _check(connection: _Pooled) -> None:
+    if time.monotonic() - connection.used_at >= _TRUSTED_SECONDS:
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def _count(state: str) -> int:

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
+
 from runtime.postgres import Connection, Database
-from sinks.postgres.rows import StoredTicket
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.rows import StoredTicket, stored_tickets
+from sinks.postgres.sql import columns, queries, run
 from sinks.postgres.ticket_store import lock_tickets
 
 _SQL = "queue"
@@ -43,9 +46,12 @@ class QueueState(NamedTuple):
     due: datetime | None
 
 
-async def pairs(connection: Connection, workspace: UUID) -> list[tuple[str, str | None]]:
-    """(department, category) of which something waits."""
-    rows = await connection.execute(queries(_SQL)["pairs"], {"workspace": workspace})
+async def pairs(
+    connection: Connection, workspace: UUID, departments: Sequence[str] | None = None
+) -> list[tuple[str, str | None]]:
+    """(department, category) of which something waits; only of these departments, None: of all."""
+    named = None if departments is None else list(departments)
+    rows = await connection.execute(queries(_SQL)["pairs"], {"workspace": workspace, "departments": named})
     return [(department, category) for department, category in await rows.fetchall()]
 
 
@@ -84,13 +90,39 @@ async def _take(
     parameters: dict[str, Any] = dict(columns(("departments", "categories", "skilled", "cutoffs"), rows))
     parameters |= {"workspace": workspace, "depth": depth, "limit": limit}
     parameters |= {"languages": languages, "offered": offered}
-    return await _locked(connection, workspace, "take", parameters)
+    return await stored_tickets(await connection.execute(queries(_SQL)["take"], parameters))
 
 
 async def pulled_by(connection: Connection, workspace: UUID, agent: str) -> list[Held]:
     """The pulled tickets that the agent still works on."""
+    return await _held(await _pulled_by(connection, workspace, agent))
+
+
+async def what_waits(
+    connection: Connection, workspace: UUID, agent: str, departments: Sequence[str] | None
+) -> tuple[list[Held], list[tuple[str, str | None]]]:
+    """`pulled_by` and `pairs`, in a `short` transaction asked together."""
+    held = await _pulled_by(connection, workspace, agent)
+    waiting = await pairs(connection, workspace, departments)
+    return await _held(held), waiting
+
+
+async def lock_puller(connection: Connection, workspace: UUID, agent: str) -> list[Held] | None:
+    """Locks the agent, as `staff_store.lock_agents` does; what they have pulled by then, None where no applied configuration
+    has had them."""
+    row = await run(
+        connection, queries("staff")["lock_agents"], ("workspaces", "agents"), [(workspace, agent)]
+    )
+    held = await pulled_by(connection, workspace, agent)
+    return held if await row.fetchone() else None
+
+
+async def _pulled_by(connection: Connection, workspace: UUID, agent: str) -> AsyncCursor[TupleRow]:
     parameters = {"workspace": workspace, "agent": agent}
-    rows = await connection.execute(queries(_SQL)["pulled_by"], parameters)
+    return await connection.execute(queries(_SQL)["pulled_by"], parameters)
+
+
+async def _held(rows: AsyncCursor[TupleRow]) -> list[Held]:
     return [Held(*row) for row in await rows.fetchall()]
 
 

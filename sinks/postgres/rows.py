@@ -45,8 +45,12 @@ class StoredTicket(NamedTuple):
 async def stored_tickets(cursor: AsyncCursor[TupleRow]) -> list[StoredTicket]:
     """The rows of a query that selects every column of `tickets` by name (documents as text: `deadline::text AS deadline`), in any
     order; further columns are ignored. Raises `KeyError` for a query that forgot one."""
-    names = [column.name for column in cursor.description or ()]
-    return [stored_ticket(dict(zip(names, row, strict=True))) for row in await cursor.fetchall()]
+    # First, since until then it may not have been waited for.
+    rows = await cursor.fetchall()
+    result = cursor.pgresult
+    # `cursor.description` says the same, at the price of the query.
+    names = [(result.fname(at) or b"").decode() for at in range(result.nfields)] if result else []
+    return [stored_ticket(dict(zip(names, row, strict=True))) for row in rows]
 
 
 def stored_ticket(row: Mapping[str, Any]) -> StoredTicket:

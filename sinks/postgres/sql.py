@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString, cast
+
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
 
 from runtime.postgres import Connection
 
@@ -36,6 +40,35 @@ def columns(names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> dict[str, 
     return {name: list(values) for name, values in zip(names, arrays, strict=True)}
 
 
+async def run(
+    connection: Connection,
+    query: LiteralString,
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    more: Mapping[str, Any] | None = None,
+) -> AsyncCursor[TupleRow]:
+    """Runs a query that takes one array a column. `names`: of these columns; `more`: its other parameters."""
+    if len(rows) != 1:
+        return await connection.execute(query, columns(names, rows) | dict(more or {}))
+    # What people do is one row, and arrays are what costs most of it. As text, a value has the type that the query gives it:
+    # else each combination of those that are null would be a statement of its own to prepare.
+    values = dict(zip(names, map(_text, rows[0]), strict=True))
+    return await connection.execute(_of_one(query, tuple(names)), values | dict(more or {}))
+
+
+@cache
+def _of_one(query: LiteralString, names: tuple[str, ...]) -> LiteralString:
+    """The query with these arrays made of one value each, by the server."""
+    arrays = rf"(%\((?:{'|'.join(names)})\)s::\w+)\[\]"
+    return re.sub(arrays, r"ARRAY[\1]", query)
+
+
+def _text(value: Any) -> str | bytes | None:
+    if value is None or isinstance(value, str | bytes):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
 async def keyed(
     file: str,
     connection: Connection,
@@ -46,7 +79,5 @@ async def keyed(
 ) -> list[Any]:
     """The rows of a query of this file that is asked for many keys at once: each once and sorted, so that locks are taken in
     order. `names`: of the keys' columns. Without keys nothing is asked."""
-    arrays = columns(names, sorted(set(keys)))
-    if not arrays[names[0]]:
-        return []
-    return await (await connection.execute(queries(file)[query], arrays | dict(more or {}))).fetchall()
+    rows = sorted(set(keys))
+    return await (await run(connection, queries(file)[query], names, rows, more)).fetchall() if rows else []

@@ -179,9 +179,15 @@ class TicketReads:
 
 
 async def one_ticket(
-    connection: Connection, workspace: UUID, visible: Visible, named: str, holder: str | None = None
+    connection: Connection,
+    workspace: UUID,
+    visible: Visible,
+    named: str,
+    holder: str | None = None,
+    locked: bool = False,
 ) -> StoredTicket | None:
-    """The ticket with this number or id, if the reader may see it."""
+    """The ticket with this number or id, if the reader may see it; `locked`, as `lock_tickets` does it: as it is under the
+    lock, and if it may be seen then."""
     number, identity = _named(named)
     if number is None and identity is None:
         return None
@@ -192,7 +198,8 @@ async def one_ticket(
         "number": number,
         "id": identity,
     }
-    found = await stored_tickets(await connection.execute(queries("ticket_reads")["one_ticket"], parameters))
+    query = queries("ticket_reads")["one_ticket"] + ("\nFOR NO KEY UPDATE OF t" if locked else "")
+    found = await stored_tickets(await connection.execute(query, parameters))
     return found[0] if found else None
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from runtime.postgres import Connection
 from sinks.postgres.rows import StoredTicket, stored_tickets
-from sinks.postgres.sql import columns, keyed, queries
+from sinks.postgres.sql import columns, keyed, queries, run
 from sinks.postgres.timer_store import TimerKey
 
 Key = tuple[UUID, UUID]
@@ -182,10 +182,10 @@ async def tickets_by_number(
 
 async def lock_tickets(connection: Connection, keys: Iterable[Key]) -> dict[Key, StoredTicket]:
     """Locks the tickets, in order of their ids, and returns their snapshots."""
-    arrays = columns(("workspaces", "tickets"), sorted(set(keys)))
-    if not arrays["tickets"]:
+    wanted = sorted(set(keys))
+    if not wanted:
         return {}
-    cursor = await connection.execute(queries(_SQL)["lock_tickets"], arrays)
+    cursor = await run(connection, queries(_SQL)["lock_tickets"], ("workspaces", "tickets"), wanted)
     return {(row.ticket.workspace, row.ticket.id): row for row in await stored_tickets(cursor)}
 
 

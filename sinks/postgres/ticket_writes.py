@@ -7,10 +7,10 @@ from operator import itemgetter
 from typing import Any
 
 from contracts.base import encode
-from runtime.postgres import Connection
+from runtime.postgres import Connection, together
 from sinks.postgres import chat_store, note_store, rule_store
 from sinks.postgres.rows import StoredTicket, ticket_columns
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.sql import queries, run
 from sinks.postgres.ticket_store import Writes
 from sinks.postgres.timer_store import set_timers
 
@@ -88,7 +88,7 @@ _ASSIGNED = ("workspaces", "agents", "at")
 
 async def write(connection: Connection, writes: Writes) -> None:
     """All of it, in the caller's transaction. The order of tables is the same in every writer."""
-    async with connection.pipeline():
+    async with together(connection):
         await _insert(connection, "insert_messages", _MESSAGES, sorted(writes.messages, key=_key(2)))
         await _insert(connection, "insert_archive_refs", _ARCHIVED, sorted(writes.archived))
         await _insert(connection, "insert_duplicates", _DUPLICATES, sorted(writes.duplicates, key=_key(3)))
@@ -153,4 +153,4 @@ async def _insert(
     connection: Connection, query: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
     if rows:
-        await connection.execute(queries("tickets")[query], columns(names, rows))
+        await run(connection, queries("tickets")[query], names, rows)

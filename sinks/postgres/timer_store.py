@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.sql import columns, queries, run
 
 _KEY = ("workspaces", "kinds", "subjects")
 
@@ -36,9 +36,9 @@ async def set_timers(connection: Connection, timers: Mapping[TimerKey, datetime 
     due = [(*key, at) for key, at in sorted(timers.items()) if at is not None]
     gone = [key for key, at in sorted(timers.items()) if at is None]
     if due:
-        await connection.execute(queries("timers")["set_timers"], columns((*_KEY, "due"), due))
+        await run(connection, queries("timers")["set_timers"], (*_KEY, "due"), due)
     if gone:
-        await connection.execute(queries("timers")["drop_timers"], columns(_KEY, gone))
+        await run(connection, queries("timers")["drop_timers"], _KEY, gone)
 
 
 async def due_timers(connection: Connection, kind: str, now: datetime, limit: int) -> list[Timer]:

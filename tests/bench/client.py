@@ -60,7 +60,8 @@ async def _post_all(
             if due >= start + order.seconds:
                 break
         writer.write(call)
-        if await _status(reader) in order.expected:
+        status, _ = await answer(reader)
+        if status in order.expected:
             result.delays.append(time.monotonic() - due)
         else:
             result.refused += 1
@@ -68,11 +69,11 @@ async def _post_all(
     await writer.wait_closed()
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of the next answer on a kept-alive connection."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
-    return int(head.split(b" ", 2)[1])
+    length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+    return int(head.split(b" ", 2)[1]), await reader.readexactly(length)
 
 
 async def _main(order: Order) -> Result:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
-import httpx
 import msgspec
 import psycopg
+import uvloop
 
 from contracts.ids import workspace_id
 from contracts.workspace import Agent, Category, Department, Workspace
@@ -16,6 +17,7 @@ from desk.auth import create_key
 from runtime.postgres import Database
 from sinks.config_files import version
 from sinks.postgres.config_store import ConfigStore
+from tests.bench.client import Connection, answer
 from tests.bench.report import percentile
 from tests.bench.workers import System
 
@@ -33,13 +35,17 @@ FROM generate_series(1, %(open)s) AS n
 
 
 def measure(system: System) -> None:
-    """Each agent pulls and solves in turn; only the pull is measured."""
+    """Each agent pulls and solves in turn; only the pull is measured. The figure is of several at once."""
     pulls = 100 if system.quick else 1_000
     _fill(system, OPEN // 50 if system.quick else OPEN)
     system.run(("desk",))
-    delays = asyncio.run(_pulls(system, pulls))
-    system.report.figure("pull_next_p99_ms", percentile(delays, 0.99) * 1000, "ms")
-    system.report.note(f"pull-next p50: {percentile(delays, 0.5) * 1000:.2f} ms")
+    keys, port = asyncio.run(_keys(system)), system.chain.settings.desk_port
+    for at_once in (1, AT_ONCE):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            delays = runner.run(_pulls(port, keys, pulls, at_once))
+        p50, p99 = (percentile(delays, share) * 1000 for share in (0.5, 0.99))
+        system.report.note(f"pull-next, {at_once} at once: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    system.report.figure("pull_next_p99_ms", p99, "ms")
     system.sample_rss()
 
 
@@ -79,29 +85,39 @@ def _config(base: Workspace) -> Workspace:
     )
 
 
-async def _pulls(system: System, count: int) -> list[float]:
+async def _keys(system: System) -> list[str]:
     settings, workspace = system.chain.settings, workspace_id(system.chain.prepared.workspace.slug)
     config = _config(system.chain.prepared.workspace)
     async with Database(settings.postgres_system, max_size=1) as database:
-        since = datetime.now(UTC) - timedelta(minutes=1)
-        await ConfigStore(database).apply(config, version(config), "bench", since)
-        keys = [await create_key(database, workspace, agent.id, "agent") for agent in config.agents]
-    url = f"http://127.0.0.1:{settings.desk_port}"
-    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
-        own = [keys[start::AT_ONCE] for start in range(AT_ONCE)]
-        found = await asyncio.gather(*(_agents(client, some, count // AT_ONCE) for some in own))
+        await ConfigStore(database).apply(config, version(config), "bench", datetime.now(UTC))
+        return [await create_key(database, workspace, agent.id, "agent") for agent in config.agents]
+
+
+async def _pulls(port: int, keys: Sequence[str], count: int, at_once: int) -> list[float]:
+    """How long each of so many pulls took, by agents of whom `at_once` pull and solve at the same time."""
+    own = [keys[start::at_once] for start in range(at_once)]
+    found = await asyncio.gather(*(_agents(port, some, count // at_once) for some in own))
     return [delay for delays in found for delay in delays]
 
 
-async def _agents(client: httpx.AsyncClient, keys: list[str], count: int) -> list[float]:
-    delays = []
+async def _agents(port: int, keys: Sequence[str], count: int) -> list[float]:
+    line, delays = await asyncio.open_connection("127.0.0.1", port), []
     for number in range(count):
-        headers = {"Authorization": f"Bearer {keys[number % len(keys)]}"}
+        key = keys[number % len(keys)]
         began = time.perf_counter()
-        answer = await client.post("/tickets/next", headers=headers)
+        ticket = await _post(line, "/tickets/next", key)
         delays.append(time.perf_counter() - began)
-        assert answer.status_code == 200, answer.text
-        ticket = answer.json()["ticket"]["number"]
-        solved = await client.post(f"/tickets/{ticket}/status", json={"status": "solved"}, headers=headers)
-        assert solved.status_code == 200, solved.text
+        await _post(line, f"/tickets/{ticket}/status", key, b'{"status":"solved"}')
+    line[1].close()
+    await line[1].wait_closed()
     return delays
+
+
+async def _post(line: Connection, path: str, key: str, body: bytes = b"") -> int:
+    """The number of the ticket that the answer shows."""
+    head = f"POST {path} HTTP/1.1\r\nHost: desk\r\nAuthorization: Bearer {key}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    line[1].write(head.encode() + body)
+    status, answered = await answer(line[0])
+    assert status == 200, (status, answered)
+    return int(msgspec.json.decode(answered)["ticket"]["number"])

@@ -1,12 +1,21 @@
 -- name: pairs
 -- Departments and categories of which something waits: a few descents of the index for each, however many tickets wait. Each
--- step finds the next category, then what has none, then the next department. (A comparison of rows would be no condition
--- of the index under row-level security.)
+-- step finds the next category, then what has none, then the next department unless departments are named. (A comparison of
+-- rows would be no condition of the index under row-level security.)
 WITH RECURSIVE pairs AS (
     (SELECT t.department, t.category
      FROM tickets t
-     WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+     WHERE %(departments)s::text[] IS NULL
+       AND t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
      ORDER BY t.department, t.category LIMIT 1)
+    UNION ALL
+    (SELECT first.department, first.category
+     FROM unnest(%(departments)s::text[]) AS named(department) CROSS JOIN LATERAL (
+         SELECT t.department, t.category FROM tickets t
+         WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+           AND t.department = named.department
+         ORDER BY t.category LIMIT 1
+     ) AS first)
     UNION ALL
     SELECT following.department, following.category
     FROM pairs CROSS JOIN LATERAL (
@@ -22,7 +31,7 @@ WITH RECURSIVE pairs AS (
              LIMIT 1)
             UNION ALL
             (SELECT 3, t.department, t.category FROM tickets t
-             WHERE t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
+             WHERE %(departments)s::text[] IS NULL AND t.workspace = %(workspace)s AND t.agent IS NULL AND t.status IN ('new', 'open')
                AND t.department > pairs.department
              ORDER BY t.department, t.category LIMIT 1)
         ) AS step
@@ -32,8 +41,9 @@ WITH RECURSIVE pairs AS (
 SELECT department, category FROM pairs
 
 -- name: take
--- The first of these queues that nobody is just taking, locked, the most urgent first. Only so many of each are looked at. A
--- ticket that was given away or moved since the statement began is asked again under its lock.
+-- The first of these queues that nobody is just taking, locked, the most urgent first: whole rows, as `lock_tickets` has them.
+-- Only so many of each are looked at. A ticket that was given away or moved since the statement began is asked again under
+-- its lock.
 WITH mine AS MATERIALIZED (
     SELECT * FROM unnest(%(departments)s::text[], %(categories)s::text[], %(skilled)s::boolean[],
                          %(cutoffs)s::timestamptz[]) AS m(department, category, skilled, cutoff)
@@ -65,7 +75,10 @@ WITH mine AS MATERIALIZED (
     ) AS head
     WHERE mine.category IS NULL
 )
-SELECT t.ticket_id
+SELECT t.workspace, t.ticket_id, t.number, t.version, t.customer_id, t.trust, t.channel, t.account, t.store, t.subject,
+       t.department, t.category, t.priority, t.status, t.agent, t.due_at, t.deadline::text AS deadline, t.tags,
+       t.refers_to, t.messages, t.pulled, t.held_since, t.lease_until, t.step, t.language, t.held_back,
+       t.created_at, t.updated_at, t.audit_head, t.context::text AS context, t.category_id, t.sla, t.clocks::text AS clocks
 FROM heads
 JOIN tickets t ON t.workspace = %(workspace)s AND t.ticket_id = heads.ticket_id
 WHERE t.agent IS NULL AND t.status IN ('new', 'open')

@@ -79,10 +79,12 @@ def test_without_departments_everything_is_everybodys() -> None:
 def test_a_ticket_is_offered_to_who_knows_how_or_when_it_has_waited_long_enough() -> None:
     hour_ago = NOW - timedelta(hours=1)
     queues = [Share("support", None), Share("support", "Printers", False, hour_ago)]
+    ann = Agent(id="ann", name="Ann", languages=("en",))
+    rules = RuleSet(Workspace(slug="test", name="Test", agents=(ann,)), "0")
 
     def offered(category: str | None, since: datetime | None = None, language: str | None = None) -> bool:
         waiting = ticket("support", category=category, held_since=since, language=language)
-        return is_offered(waiting, queues, ("en",))
+        return is_offered(waiting, queues, "ann", rules)
 
     assert offered(None)
     assert offered(None, language="en")
