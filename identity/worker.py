@@ -76,7 +76,7 @@ class Identity(Stage[InboundMessage]):
         await self._workspaces.refresh(batch.workspaces)
         accounts = [self._account(delivery.message) for delivery in batch]
         seen = [self._observed(d.message, account) for d, account in zip(batch, accounts, strict=True)]
-        async with self._database.transaction(batch.workspaces) as connection:
+        async with self._database.batch(batch.workspaces, len(batch)) as connection:
             erased = await self._erased(connection, batch, seen)
             facts = await _facts(connection, batch, seen)
             facts.erased = erased.generations

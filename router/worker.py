@@ -64,7 +64,7 @@ class Router(Stage[ResolvedMessage]):
         items = [item for item in read if isinstance(item, Item)]
         if items:
             await self._reserve_numbers(items)
-            async with self._database.transaction(batch.workspaces) as connection:
+            async with self._database.batch(batch.workspaces, len(items)) as connection:
                 writes = await decide(connection, items, self._number, now, self._reply_keys)
                 await ticket_writes.write(connection, writes)
             failpoint("router.after_commit")

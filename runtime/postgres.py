@@ -41,6 +41,8 @@ _MAX_LIFETIME_SECONDS = 600.0
 # A connection that was used this shortly ago is taken for a good one.
 _TRUSTED_SECONDS = 1.0
 
+_FEW_MESSAGES = 64
+
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 _RACES = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
@@ -150,6 +152,13 @@ class Database:
             await connection.execute(_SEE_AND_KEEP_PLANS, [_visible(workspaces)])
             yield connection
             await connection.execute("COMMIT")
+
+    def batch(
+        self, workspaces: Iterable[UUID], messages: int
+    ) -> AbstractAsyncContextManager[Connection]:
+        """A `transaction` for so many messages, or a `short` one where they are few. For many it pays to find the best way to
+        them, and that the server writes one table while the rows of the next are still being made."""
+        return self.short(workspaces) if messages <= _FEW_MESSAGES else self.transaction(workspaces)
 
     async def fetch(self, workspaces: Iterable[UUID], query: Any, parameters: Any = None) -> list[TupleRow]:
         """The rows of one statement in a transaction of its own, in one round trip."""

@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from contracts.resolved import RecentTicket
-from runtime.postgres import Connection
+from runtime.postgres import Connection, together
 from sinks.postgres.sql import columns, queries
 
 Key = tuple[UUID, UUID]
@@ -33,11 +33,12 @@ async def backgrounds(connection: Connection, customers: Iterable[Key], most: in
     """Of these root customers with everybody merged into them; at most so many tickets of each."""
     arrays = columns(("workspaces", "customers"), sorted(customers)) | {"most": most}
     found: dict[Key, Background] = {}
-    rows = await connection.execute(queries("context")["handles"], arrays)
-    for workspace, root, kind, value, proven in await rows.fetchall():
+    async with together(connection):
+        handles = await connection.execute(queries("context")["handles"], arrays)
+        recent = await connection.execute(queries("context")["recent"], arrays)
+    for workspace, root, kind, value, proven in await handles.fetchall():
         found.setdefault((workspace, root), Background()).handles[(kind, value)] = proven
-    rows = await connection.execute(queries("context")["recent"], arrays)
-    for workspace, root, *ticket in await rows.fetchall():
+    for workspace, root, *ticket in await recent.fetchall():
         found.setdefault((workspace, root), Background()).recent.append(_recent(*ticket))
     return found
 

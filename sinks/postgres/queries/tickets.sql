@@ -27,6 +27,7 @@ SELECT t.workspace, wanted.kind, wanted.value, t.ticket_id
 FROM wanted
 JOIN tickets t ON t.workspace = wanted.workspace
               AND t.number = CASE WHEN wanted.kind IN ('token', 'number') THEN wanted.value::bigint END
+WHERE wanted.kind IN ('token', 'number')
 UNION ALL
 SELECT wanted.workspace, wanted.kind, wanted.value, open.ticket_id
 FROM wanted CROSS JOIN LATERAL (
@@ -35,6 +36,7 @@ FROM wanted CROSS JOIN LATERAL (
       AND t.customer_id = CASE WHEN wanted.kind = 'customer' THEN wanted.value::uuid END
     ORDER BY t.created_at DESC LIMIT 10
 ) AS open
+WHERE wanted.kind = 'customer'
 
 -- name: tickets_by_number
 -- What ratings are about. Whose a ticket is never changes, so nothing is locked for it.
