@@ -38,8 +38,9 @@ _OPTIONS = " ".join(
 # A pool's oldest connection: a cached plan made for an empty table must not live on (performance.md, the trap).
 _MAX_LIFETIME_SECONDS = 600.0
 
-# A connection that was used this shortly ago is taken for a good one.
+# A connection whose last use ended well, this shortly ago, is taken for a good one.
 _TRUSTED_SECONDS = 1.0
+_NEVER = float("-inf")
 
 _FEW_MESSAGES = 64
 
@@ -79,9 +80,9 @@ class _Gathering(AsyncPipeline):
 
 
 class _Pooled(AsyncConnection[TupleRow]):
-    """A connection that knows when it was last used."""
+    """A connection that knows when its last use ended well."""
 
-    used_at = -_TRUSTED_SECONDS
+    used_at = _NEVER
 
     @asynccontextmanager
     async def gathering(self) -> AsyncIterator[None]:
@@ -174,6 +175,7 @@ class Database:
         try:
             # The pool's context commits, or rolls back when an exception leaves it.
             async with self._pool.connection() as connection:
+                connection.used_at = _NEVER
                 yield connection
                 connection.used_at = time.monotonic()
         except _RACES as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -61,6 +62,20 @@ async def test_nothing_is_stored_when_a_statement_is_refused_that_nobody_waits_f
         with pytest.raises(Poison, match="refused_by_database"):
             await _fail(app, ("cem",), ("ben", "ben"))
         assert await _agents(app) == []
+
+
+async def test_who_gives_up_leaves_nothing_behind(database: Dsns) -> None:
+    async with Database(database.app, max_size=1) as app:
+
+        async def sleep() -> None:
+            async with app.short([WORKSPACE]) as connection:
+                await _add(connection, "ann")
+                await (await connection.execute("SELECT pg_sleep(60)")).fetchall()
+
+        for waiting in (sleep(), app.fetch([WORKSPACE], "SELECT pg_sleep(60)")):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(waiting, 0.5)
+            assert await _agents(app) == []
 
 
 async def test_it_sees_its_workspaces_only_and_so_does_a_single_statement(database: Dsns) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from contracts.workspace import Agent, Category, Department, Overflow, Workspace
-from router.pulling import asked, is_offered, shares
+from router.pulling import asked, is_offered, reach, shares
 from router.ruleset import RuleSet
 from sinks.postgres.queue_store import Share
 from tests.support.desk import ticket
@@ -71,8 +71,18 @@ def test_who_helps_out_pulls_while_the_queues_are_so_and_knows_how() -> None:
         assert shares("dee", PAIRS, rules, short, NOW) == [Share("sales", None)]
 
 
+def test_nobody_pulls_outside_their_reach() -> None:
+    rules, full = shop(), {"support": 9, "sales": 0}
+    for agent in rules.agents:
+        found = {share.department for share in shares(agent, PAIRS, rules, full, NOW)}
+        assert found <= set(reach(agent, rules) or ())
+    assert reach("ann", rules) == ["general", "legal", "support"]
+    assert reach("dee", rules) == ["general", "legal", "sales", "support"]
+
+
 def test_without_departments_everything_is_everybodys() -> None:
     open_plan = RuleSet(Workspace(slug="test", name="Test", agents=(Agent(id="ann", name="Ann"),)), "0")
+    assert reach("ann", open_plan) is None
     assert [share.department for share in shares("ann", PAIRS, open_plan, {}, NOW)] == [d for d, _ in PAIRS]
 
 
