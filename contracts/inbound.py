@@ -73,7 +73,8 @@ class Sender(Payload, frozen=True, kw_only=True):
     raw: str | None = None
     """The sender as the source wrote it, for people to read; never parsed again."""
     authentication: str | None = None
-    """Mail: `pass`, `fail` or `none`, the DMARC outcome our own server reported; other channels: null."""
+    """Mail: `pass`, `fail` or `none`, the DMARC outcome our own server reported, of a domain that is trusted; other channels:
+    null."""
     named_by: Literal["from", "reply_to", "form", "list", "forward"] = "from"
     """Mail: what says that it is this person. All but `from` are somebody else's word: of an account whose Reply-To we
     believe, of a program that sends a form's content, of a list or group that put itself into From, and of who forwarded it."""

@@ -12,6 +12,10 @@ from contracts.base import Node
 from contracts.rules import Method, Rule, Template, Webhook
 from contracts.ticket import Priority, Status
 
+DomainTrust = Literal["address", "domain", "none"]
+"""What an aligned DMARC pass (RFC 7489) of a domain proves. `address`: who the sender is; `domain`: only that the mail is the
+domain's, for its users may write any name before the @; `none`: nothing."""
+
 
 class Store(Node, frozen=True, kw_only=True):
     """A shop. Accounts (mailboxes, forms, bots) name the store they belong to."""
@@ -260,3 +264,6 @@ class Workspace(Node, frozen=True, kw_only=True):
     """How many of the customer's earlier tickets are told with each message."""
     sender: MailSender | None = None
     """Whom mails of departments without a sender of their own are from. Null, and none there: no mail leaves."""
+    domain_trust: dict[str, DomainTrust] = {}
+    """Mail domain, in small letters and as in DNS (`xn--…`), with all below it -> what its DMARC pass proves. A domain that is not
+    listed: `address`, or `domain` where it is known that its users may write any name before the @."""

@@ -142,7 +142,7 @@ class Gateway:
             headers=_headers(request),
             store=account.store,
             region=account.region,
-            options=options(account),
+            options=options(workspace, account),
             trace=trace.current_or_new(request.headers.get("traceparent")),
         )
 

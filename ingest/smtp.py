@@ -149,7 +149,7 @@ class Door:
             envelope_from=_printable(sender or ""),
             envelope_to=tuple(_printable(address) for address in to),
             trace=trace.new(),
-            options=options(account),
+            options=options(workspace, account),
         )
         await self._parts.take(channels()[_CHANNEL], raw)
 

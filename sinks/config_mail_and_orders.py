@@ -1,4 +1,4 @@
-"""What types cannot say about stores' order numbers and departments' mail senders."""
+"""What types cannot say about stores' order numbers, departments' mail senders and the domains of customers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ MAX_PATTERN = 500
 
 _MAX_RECENT = 20
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -25,6 +26,13 @@ def check(workspace: Workspace) -> Iterator[tuple[Location, str, str]]:
             yield from _pattern(("stores", index, "order_number"), store.order_number)
     if not 0 <= workspace.recent_tickets <= _MAX_RECENT:
         yield ("recent_tickets",), f"must be 0 to {_MAX_RECENT}", ""
+    for domain in workspace.domain_trust:
+        if not _DOMAIN.fullmatch(domain):
+            yield (
+                ("domain_trust", domain),
+                f"`{domain}` is no domain",
+                "Write it as in DNS: mail.example, xn--….example.",
+            )
     yield from _sender(("sender",), workspace.sender)
     for index, department in enumerate(workspace.departments):
         yield from _sender(("departments", index, "sender"), department.sender)

@@ -16,6 +16,7 @@ from ingest.mail import (
     bounces,
     dates,
     display,
+    domains,
     forwarded,
     mime,
     people,
@@ -39,7 +40,7 @@ FORGED = "foreign_authentication_results"
 class Email:
     """Account options: `address` (own addresses, comma list), `authserv` (ids of servers whose results are trusted),
     `reply_to` (`trust`: Reply-To names the requester; `off`: it never does; otherwise only that of programs and lists),
-    `forwards` (`off`: the forwarder stays the requester)."""
+    `forwards` (`off`: the forwarder stays the requester), `domain_trust` (what a domain's word is worth, `domains.weighed`)."""
 
     name = "email"
     limits: Limits = LIMITS["email"]
@@ -95,7 +96,9 @@ def _about(mail: mime.Mail, raw: Raw, marks: list[str], blobs: dict[str, bytes])
     if kind.automated and kind.kind == "message":
         marks.append(AUTOMATED)
     trusted = options.get("authserv", "").split(",")
-    verdict = authentication.verdict(fields, trusted, sender.address if sender else "")
+    address = sender.address if sender else ""
+    verdict = authentication.verdict(fields, trusted, address)
+    verdict = domains.weighed(verdict, address, options.get("domain_trust", ""))
     if verdict.ignored:
         marks.append(FORGED)
     sent_at, odd = dates.sent_at(fields.get("date"), raw.received_at)

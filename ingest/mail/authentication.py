@@ -26,7 +26,7 @@ _BY = re.compile(r"(?:^|\s)by\s+([a-z0-9.-]+)", re.IGNORECASE)
 
 class Verdict(NamedTuple):
     """`outcome`: DMARC for the sender's domain. `ignored`: somebody else wrote such a header in our server's name. `server`:
-    whose word a pass is."""
+    whose word it is that the sender is who From says; null for a pass that proves the domain alone."""
 
     outcome: Outcome
     ignored: bool = False

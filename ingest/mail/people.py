@@ -137,7 +137,7 @@ def sender_of(fields: Headers, written: Writer, verdict: Verdict) -> Sender:
     if written.who is None or written.sender is None:
         return Sender(raw=raw, authentication=verdict.outcome)
     replaced = written.named_by != "from"
-    proven = verdict.outcome == "pass" and not replaced and not fields.has("resent-from")
+    proven = verdict.server is not None and not replaced and not fields.has("resent-from")
     proof: Proof = "verified" if proven else "claimed"
     address = one_line(written.who.address, ADDRESS)
     evidence = f"authserv={verdict.server}" if proven else None
