@@ -55,6 +55,10 @@ Proof = Literal["mentioned", "claimed", "channel", "verified", "authoritative"]
 PROOFS: tuple[str, ...] = get_args(Proof)
 
 
+AND = " & "
+"""Between the pieces of evidence of one proof, each of which it needs."""
+
+
 class Handle(Payload, frozen=True, kw_only=True):
     """One identifier of a person, as the channel gave it, and how well it is proven."""
 
@@ -62,7 +66,8 @@ class Handle(Payload, frozen=True, kw_only=True):
     value: str
     proof: Proof = "claimed"
     evidence: str | None = None
-    """What proves it, so that the proof can be withdrawn: `jwt:kid=…`, `authserv=…`; null: the account it came through."""
+    """What proves it, so that the proof can be withdrawn: `jwt:kid=…`, `authserv=…`, also several (`AND`); null: the
+    account it came through."""
 
 
 class Sender(Payload, frozen=True, kw_only=True):

@@ -205,6 +205,9 @@ class Account(Node, frozen=True, kw_only=True):
     """Mail: the address that customers write to."""
     authserv: tuple[str, ...] = ()
     """Mail: names of the servers whose `Authentication-Results` we believe (RFC 8601). None: no sender is proven."""
+    arc_sealers: tuple[str, ...] = ()
+    """Mail: domains that forward or spread mail to us, and whose seals (RFC 8617) we believe about what the mail was when it came
+    to them, if a server of `authserv` reports `arc=pass`. None: seals say nothing."""
     reply_to: bool = False
     """Mail: Reply-To names the customer, as programs that send a form's content by mail have it."""
     forwards: bool = True

@@ -78,6 +78,8 @@ def options(workspace: Workspace, account: Account) -> dict[str, str]:
         found["address"] = account.address
     if account.authserv:
         found["authserv"] = ",".join(account.authserv)
+    if account.arc_sealers:
+        found["arc_sealers"] = ",".join(account.arc_sealers)
     if account.reply_to:
         found["reply_to"] = "trust"
     if not account.forwards:

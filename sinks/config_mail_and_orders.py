@@ -27,15 +27,18 @@ def check(workspace: Workspace) -> Iterator[tuple[Location, str, str]]:
     if not 0 <= workspace.recent_tickets <= _MAX_RECENT:
         yield ("recent_tickets",), f"must be 0 to {_MAX_RECENT}", ""
     for domain in workspace.domain_trust:
-        if not _DOMAIN.fullmatch(domain):
-            yield (
-                ("domain_trust", domain),
-                f"`{domain}` is no domain",
-                "Write it as in DNS: mail.example, xn--….example.",
-            )
+        yield from _domain(("domain_trust", domain), domain)
+    for index, account in enumerate(workspace.accounts):
+        for at, domain in enumerate(account.arc_sealers):
+            yield from _domain(("accounts", index, "arc_sealers", at), domain)
     yield from _sender(("sender",), workspace.sender)
     for index, department in enumerate(workspace.departments):
         yield from _sender(("departments", index, "sender"), department.sender)
+
+
+def _domain(at: Location, domain: str) -> Iterator[tuple[Location, str, str]]:
+    if not _DOMAIN.fullmatch(domain):
+        yield at, f"`{domain}` is no domain", "Write it as in DNS: mail.example, xn--….example."
 
 
 def _pattern(at: Location, pattern: str) -> Iterator[tuple[Location, str, str]]:

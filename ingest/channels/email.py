@@ -38,7 +38,7 @@ FORGED = "foreign_authentication_results"
 
 
 class Email:
-    """Account options: `address` (own addresses, comma list), `authserv` (ids of servers whose results are trusted),
+    """Account options: `address` (own addresses, comma list), `authserv` (ids of servers whose results are trusted), `arc_sealers` (domains whose seals are),
     `reply_to` (`trust`: Reply-To names the requester; `off`: it never does; otherwise only that of programs and lists),
     `forwards` (`off`: the forwarder stays the requester), `domain_trust` (what a domain's word is worth, `domains.weighed`)."""
 
@@ -97,7 +97,7 @@ def _about(mail: mime.Mail, raw: Raw, marks: list[str], blobs: dict[str, bytes])
         marks.append(AUTOMATED)
     trusted = options.get("authserv", "").split(",")
     address = sender.address if sender else ""
-    verdict = authentication.verdict(fields, trusted, address)
+    verdict = authentication.verdict(fields, trusted, address, options.get("arc_sealers", "").split(","))
     verdict = domains.weighed(verdict, address, options.get("domain_trust", ""))
     if verdict.ignored:
         marks.append(FORGED)

@@ -4,11 +4,11 @@ form's content, or a colleague passed on."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.inbound import Handle, Proof, Recipient, Sender
+from contracts.inbound import AND, Handle, Proof, Recipient, Sender
 from ingest.mail.authentication import Verdict
 from ingest.mail.forwarded import Forwarded
 from ingest.mail.headers import Address, Headers, addresses
@@ -140,7 +140,7 @@ def sender_of(fields: Headers, written: Writer, verdict: Verdict) -> Sender:
     proven = verdict.server is not None and not replaced and not fields.has("resent-from")
     proof: Proof = "verified" if proven else "claimed"
     address = one_line(written.who.address, ADDRESS)
-    evidence = f"authserv={verdict.server}" if proven else None
+    evidence = AND.join(_evidence(verdict)) if proven else None
     return Sender(
         handles=(Handle(kind="email", value=address, proof=proof, evidence=evidence),),
         display_name=one_line(written.who.name, NAME) or None,
@@ -149,6 +149,12 @@ def sender_of(fields: Headers, written: Writer, verdict: Verdict) -> Sender:
         named_by=written.named_by,
         through=one_line(written.sender.address, ADDRESS) if replaced else None,
     )
+
+
+def _evidence(verdict: Verdict) -> Iterator[str]:
+    yield f"authserv={verdict.server}"
+    if verdict.sealer:
+        yield f"arc={verdict.sealer}"
 
 
 def recipients(fields: Headers, envelope: tuple[str, ...], marks: list[str]) -> tuple[Recipient, ...]:

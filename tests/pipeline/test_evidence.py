@@ -117,11 +117,20 @@ def said(name: str, user: SignedIn) -> InboundMessage:
     return channels()["chat"].normalise(Raw(body, WORKSPACE, "page", NOW)).messages[0]
 
 
-def received(name: str, address: str, server: str) -> InboundMessage:
-    """As the mail's door makes it, with the word of this server."""
-    report = f"Authentication-Results: {server}; dmarc=pass header.from={address.partition('@')[2]}"
-    lines = (report, f"From: {address}", f"Message-ID: <{name}@x.example>", "", "hello")
-    raw = Raw("\r\n".join(lines).encode(), WORKSPACE, "support", NOW, options={"authserv": server})
+def received(name: str, address: str, server: str, sealer: str | None = None) -> InboundMessage:
+    """As the mail's door makes it, with the word of this server, or of who sealed what it saw."""
+    said = f"dmarc=pass header.from={address.partition('@')[2]}"
+    report = [f"Authentication-Results: {server}; {'arc=pass' if sealer else said}"]
+    if sealer:
+        report += [
+            f"Received: from out.{sealer} by {server}; Mon, 5 Jan 2026 12:00:00 +0000",
+            f"ARC-Seal: i=1; cv=none; d={sealer}; s=a; b=AA",
+            f"ARC-Message-Signature: i=1; d={sealer}; h=from; b=AA",
+            f"ARC-Authentication-Results: i=1; {sealer}; {said}",
+        ]
+    lines = (*report, f"From: {address}", f"Message-ID: <{name}@x.example>", "", "hello")
+    options = {"authserv": server, "arc_sealers": sealer or ""}
+    raw = Raw("\r\n".join(lines).encode(), WORKSPACE, "support", NOW, options=options)
     return channels()["email"].normalise(raw).messages[0]
 
 
@@ -135,10 +144,14 @@ async def test_doors_say_what_proves_somebody_so_that_it_can_be_withdrawn(
             said("ben", SignedIn(id="42", email="ben@x.example", email_verified=True, key="k2")),
             received("cem", "cem@x.example", "mx.one.example"),
             received("dee", "dee@x.example", "mx.two.example"),
+            received("eva", "eva@x.example", "mx.two.example", "list.example"),
+            received("fay", "fay@x.example", "mx.three.example", "list.example"),
         )
     for evidence, lost in (
         ("jwt:kid=k1", ["ann@x.example", "41"]),
         ("authserv=mx.one.example", ["cem@x.example"]),
+        ("arc=list.example", ["eva@x.example", "fay@x.example"]),
+        ("authserv=mx.two.example", ["dee@x.example"]),
         ("chat/page", ["ben@x.example", "42", "v_ann.1", "v_ben.1"]),
     ):
         [ended] = (await customer("revoke", "--evidence", evidence, "--reason", "leaked", "--json")).rows

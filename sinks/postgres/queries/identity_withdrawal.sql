@@ -1,18 +1,19 @@
 -- name: links
--- Proven links that rest on this evidence alone: nothing else has proved them since they last ended.
+-- Proven links that rest on this evidence alone: nothing else has proved them since they last ended. A proof may need several
+-- pieces of evidence (`contracts.inbound.AND`).
 SELECT h.kind, h.value, h.customer_id, h.proof, h.evidence
 FROM handles h
 JOIN identity_events e ON e.customer_id = h.customer_id AND e.workspace = h.workspace
                       AND e.kind = h.kind AND e.value = h.value AND e.action IN ('linked', 'disputed', 'seen')
 WHERE h.workspace = %(workspace)s AND h.state IN ('verified', 'disputed') AND h.customer_id IN (
     SELECT w.customer_id FROM identity_events w
-    WHERE w.workspace = %(workspace)s AND (w.evidence = %(evidence)s OR w.source = %(evidence)s))
+    WHERE w.workspace = %(workspace)s AND (%(evidence)s = ANY(string_to_array(w.evidence, ' & ')) OR w.source = %(evidence)s))
   AND NOT EXISTS (
     SELECT FROM identity_events r
     WHERE r.customer_id = h.customer_id AND r.workspace = h.workspace AND r.kind = h.kind AND r.value = h.value
       AND r.action = 'revoked' AND r.serial > e.serial)
 GROUP BY h.kind, h.value, h.customer_id, h.proof, h.evidence
-HAVING bool_and(coalesce(e.evidence = %(evidence)s, false) OR coalesce(e.source = %(evidence)s, false))
+HAVING bool_and(coalesce(%(evidence)s = ANY(string_to_array(e.evidence, ' & ')), false) OR coalesce(e.source = %(evidence)s, false))
 ORDER BY h.kind, h.value, h.customer_id
 
 -- name: merges
@@ -22,7 +23,7 @@ FROM merges m
 WHERE m.workspace = %(workspace)s AND m.automatic
   AND (EXISTS (SELECT FROM identity_events e
                WHERE e.customer_id = m.source AND e.workspace = m.workspace AND e.action = 'merged' AND e.at = m.at
-                 AND e.other = m.target AND (e.evidence = %(evidence)s OR e.source = %(evidence)s))
+                 AND e.other = m.target AND (%(evidence)s = ANY(string_to_array(e.evidence, ' & ')) OR e.source = %(evidence)s))
        OR EXISTS (SELECT FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS lost(kind, value)
                   WHERE lost.kind = m.kind AND lost.value = m.value))
 ORDER BY m.source
