@@ -59,6 +59,10 @@ AND = " & "
 """Between the pieces of evidence of one proof, each of which it needs."""
 
 
+FROM_A_LIST = "from_a_list"
+"""The mark of a mail whose sender is a mailing list: its address stands for whoever writes to the list, and identifies nobody."""
+
+
 class Handle(Payload, frozen=True, kw_only=True):
     """One identifier of a person, as the channel gave it, and how well it is proven."""
 

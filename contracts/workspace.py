@@ -267,6 +267,12 @@ class Workspace(Node, frozen=True, kw_only=True):
     """How many of the customer's earlier tickets are told with each message."""
     sender: MailSender | None = None
     """Whom mails of departments without a sender of their own are from. Null, and none there: no mail leaves."""
+    shared_handles: tuple[str, ...] = ()
+    """Addresses and numbers that several people use, as KIND:VALUE (`email:office@example.org`, `phone:+48221234567`): who shows
+    one is not thereby known. Those of roles, such as info@, need not be listed."""
+    own_domains: tuple[str, ...] | None = None
+    """Mail domains whose people are ours and no customers, with all below them. Null: where an account or a sender has a mailbox
+    of a role, such as support@; `[]`: none, for a desk whose customers are colleagues."""
     domain_trust: dict[str, DomainTrust] = {}
     """Mail domain, in small letters and as in DNS (`xn--…`), with all below it -> what its DMARC pass proves. A domain that is not
     listed: `address`, or `domain` where it is known that its users may write any name before the @."""

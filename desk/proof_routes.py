@@ -75,7 +75,7 @@ async def vouch(
     request: DeskRequest, proofs: NamedDependency[Proofs], named: FromPath[str], data: JSONBody[Vouching]
 ) -> Recorded:
     viewer = trusted(request.user, "vouching for a customer")
-    return await proofs.vouch(viewer.workspace, viewer.actor, named, data.handle, data.reason)
+    return await proofs.vouch(viewer.workspace, viewer.config, viewer.actor, named, data.handle, data.reason)
 
 
 @post(

@@ -56,7 +56,7 @@ def vouch(
 ) -> None:
     """Says that a handle is the customer's, on your own word."""
     by = actor_of(actor)
-    _written(_with(lambda proofs, at, _: proofs.vouch(at, by, named, handle, reason)), json)
+    _written(_with(lambda proofs, at, config: proofs.vouch(at, config, by, named, handle, reason)), json)
 
 
 def import_(

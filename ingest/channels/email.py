@@ -9,7 +9,7 @@ from typing import Any
 from contracts import ids
 from contracts.channels import LIMITS, Limits
 from contracts.errors import Poison
-from contracts.inbound import Attachment, InboundMessage
+from contracts.inbound import FROM_A_LIST, Attachment, InboundMessage
 from ingest.channel import REF, Normalised, Raw, Request, raw_of
 from ingest.mail import (
     authentication,
@@ -99,6 +99,8 @@ def _about(mail: mime.Mail, raw: Raw, marks: list[str], blobs: dict[str, bytes])
     address = sender.address if sender else ""
     verdict = authentication.verdict(fields, trusted, address, options.get("arc_sealers", "").split(","))
     verdict = domains.weighed(verdict, address, options.get("domain_trust", ""))
+    if written.who and people.is_list(fields, written.who.address):
+        marks.append(FROM_A_LIST)
     if verdict.ignored:
         marks.append(FORGED)
     sent_at, odd = dates.sent_at(fields.get("date"), raw.received_at)

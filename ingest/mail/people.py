@@ -34,6 +34,8 @@ _SCRIPT_HEADERS = ("x-php-originating-script", "x-php-script", "x-wpcf7-content-
 _PROGRAM = re.compile(
     r"\b(?:phpmailer|php/|wpforms|wp mail|swiftmailer|contact form|drupal|joomla)", re.IGNORECASE
 )
+_POST = re.compile(r"<\s*mailto:([^>?\s]+)", re.IGNORECASE)
+_LIST_ID = re.compile(r"<\s*([^<>\s]+)\s*>\s*$")
 _ENCODED = re.compile(r"^([^=@\s]+)=((?:[a-z0-9-]+\.)+[a-z]{2,})@", re.IGNORECASE)
 
 
@@ -123,6 +125,15 @@ def own_addresses(options: Mapping[str, str]) -> frozenset[str]:
     """The account's own addresses: `address`, which may hold several, and `groups`."""
     given = f"{options.get('address', '')},{options.get('groups', '')}"
     return frozenset(one.strip().lower() for one in given.split(",") if "@" in one)
+
+
+def is_list(fields: Headers, address: str) -> bool:
+    """Whether the mail says that this address is the list's through which it came: `List-Post` (RFC 2369) names it, and
+    `List-Id` (RFC 2919) is by custom the same with a dot for the @."""
+    posts = (found[1].lower() for found in _POST.finditer(fields.get("list-post")))
+    named = _LIST_ID.search(fields.get("list-id").lower())
+    given = address.lower()
+    return given in posts or (named is not None and named[1] == given.replace("@", "."))
 
 
 def is_machine(address: str) -> bool:

@@ -215,6 +215,7 @@ async def test_nobody_is_mailed_too_often_nor_learns_who_is_known(rig: Rig) -> N
     [
         ("anna", "not_an_address"),
         ("office@x.example", "identifies_nobody"),
+        ("ann@shop.example", "identifies_nobody"),
         ("a@x.example\r\nBcc: b@x.example", "not_an_address"),
     ],
 )
@@ -243,6 +244,8 @@ async def test_a_lead_vouches_and_agents_do_not(rig: Rig) -> None:
     other = await rig.write("dm2", ("igsid", "179", "channel"))
     refused = await rig.lea.post(f"/customers/{other}/handles", json=order)
     assert (refused.status_code, str(dm) in refused.text) == (409, True)
+    shared = await rig.lea.post(f"/customers/{dm}/handles", json={"handle": "email:ann@shop.example", **WHY})
+    assert (shared.status_code, shared.json()["code"]) == (422, "identifies_nobody"), "our own domain"
     async with await rig.desk.client("ann") as ann:
         assert (await ann.post(f"/customers/{dm}/handles", json=order)).status_code == 403
 

@@ -20,15 +20,15 @@ from tests.support.routing import message
 
 
 class Registry:
-    """`own`: the workspace's own handles."""
+    """`shared`: what identifies nobody in the workspace."""
 
-    def __init__(self, region: str | None = "PL", own: frozenset[Shown] = frozenset()) -> None:
+    def __init__(self, region: str | None = "PL", shared: frozenset[Shown] = frozenset()) -> None:
         self.facts = Facts()
         self._region = region
-        self._own = own
+        self._shared = shared
 
     def take(self, inbound: InboundMessage, policy: ClaimPolicy = "attach") -> Plan:
-        plan = resolve(inbound, observations(inbound, self._region, self._own), self.facts, policy)
+        plan = resolve(inbound, observations(inbound, self._region, self._shared), self.facts, policy)
         self.facts.after(plan)
         return plan
 
