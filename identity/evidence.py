@@ -35,6 +35,11 @@ class Observation:
         return self.proof in _PROVEN
 
 
+def proven_by(message: InboundMessage, shown: Observation) -> str:
+    """What proves it, as the history has it: the evidence that the door names, else the account that it came through."""
+    return shown.evidence or f"{message.channel}/{message.account}"
+
+
 def observations(
     message: InboundMessage, region: str | None = None, shared: frozenset[Shown] = frozenset()
 ) -> list[Observation]:

@@ -205,7 +205,7 @@ _PROVEN = ("verified", "disputed")
 
 
 def _add(facts: Facts, row: HolderRow) -> None:
-    holder = Holder(row.since, row.customer, row.evidence, row.own, row.seen, row.cause)
+    holder = Holder(row.since, row.customer, row.evidence, row.own, row.seen, row.cause, row.proven_by)
     if row.state == "verified":
         facts.verified[row.key] = holder
     elif row.state == "disputed":

@@ -64,6 +64,8 @@ async def test_what_only_a_leaked_key_proved_ends(database: Dsns, customer: Comm
             login("cem", "43", "cem@x.example", "k1"),
             login("cem-later", "43", "cem@x.example", "k2", received_at=NOW + 2 * DAY),
             login("dee", "44", "dee@x.example", "k2"),
+            login("eva", "45", "eva@x.example", "k1"),
+            login("eva-at-once", "45", "eva@x.example", "k2"),
         )
         handles = "SELECT kind, value, state FROM handles WHERE workspace = %s ORDER BY 1, 2"
         before = await app.fetch([WORKSPACE], handles, [WORKSPACE])

@@ -62,7 +62,7 @@ class Ledger:
             if link.state == "revoked":
                 facts.generations[key] = facts.generations.get(key, 0) + 1
                 continue
-            holder = Holder(link.since, root, link.evidence, own, link.seen, link.cause)
+            holder = Holder(link.since, root, link.evidence, own, link.seen, link.cause, link.proven_by)
             if link.state == "claimed":
                 facts.claimed[key] = min(holder, facts.claimed.get(key, holder))
                 continue
