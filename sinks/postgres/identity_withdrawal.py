@@ -20,6 +20,14 @@ class ProvenLink(NamedTuple):
     message: UUID
 
 
+class ConcernedTicket(NamedTuple):
+    number: int
+    id: UUID
+    department: str
+    status: str
+    subject: str | None
+
+
 async def links(connection: Connection, workspace: UUID, evidence: str) -> list[ProvenLink]:
     """Links that nothing else proves."""
     rows = await _rows(connection, "links", workspace, evidence=evidence)
@@ -34,9 +42,12 @@ async def merges(
     return [row[0] for row in await _rows(connection, "merges", workspace, evidence=evidence, **parameters)]
 
 
-async def tickets(connection: Connection, workspace: UUID, customers: Collection[UUID]) -> list[int]:
-    """Numbers of these customers' tickets."""
-    return [row[0] for row in await _rows(connection, "tickets", workspace, customers=list(customers))]
+async def tickets(
+    connection: Connection, workspace: UUID, customers: Collection[UUID]
+) -> list[ConcernedTicket]:
+    """These customers' tickets, the oldest first."""
+    rows = await _rows(connection, "tickets", workspace, customers=list(customers))
+    return [ConcernedTicket(*row) for row in rows]
 
 
 async def _rows(connection: Connection, query: str, workspace: UUID, **parameters: Any) -> list[Any]:

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from contracts.base import encode
+from contracts.base import decoder, encode
 from contracts.ids import workspace_id
 from contracts.inbound import Handle, InboundMessage, Sender
+from contracts.notification import Notification
 from contracts.topics import INBOUND
+from contracts.workspace import Workspace
 from desk.evidence import withdraw
 from identity.audit import differences
 from identity.worker import Identity
@@ -23,14 +25,18 @@ from runtime.postgres import Database
 from runtime.stage import Batch, Delivery, Record
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from tests.support.command import Command, frontdesk
-from tests.support.desk import SHOP, running_desk, ticket
+from tests.support.desk import LONG_AGO, SHOP, running_desk, ticket
 from tests.support.routing import DAY, NOW, WORKSPACE, message
 from tests.support.system import Dsns
 from tests.unit.identity.test_moves import OLD, USER, moves, writes
 
+CONFIG = Workspace(slug="test", name="Test")
+
 
 @pytest.fixture
-def customer(database: Dsns) -> Command:
+async def customer(database: Dsns) -> Command:
+    async with Database(database.app, max_size=1) as app:
+        await ConfigStore(app).apply(CONFIG, "v1", by="test", effective_from=LONG_AGO)
     return partial(frontdesk, "customer", postgres=database.app, workspace="test")
 
 
@@ -167,11 +173,11 @@ async def test_what_proved_a_link_before_it_ended_proves_it_no_more(database: Ds
         await took(app, writes("back", OLD, USER, account="two", received_at=NOW + DAY))
         held = "SELECT 1 FROM handles WHERE value = %s AND state = 'verified'"
         assert len(await app.fetch([WORKSPACE], held, [OLD])) == 1
-        ended = await withdraw(app, Clock(NOW), WORKSPACE, "agent:lea", "webform/two", "it lied")
+        ended = await withdraw(app, Clock(NOW), CONFIG, "agent:lea", "webform/two", "it lied")
     assert [link.value for link in ended.links] == [OLD]
 
 
-async def test_tickets_of_what_was_merged_are_listed_too(database: Dsns) -> None:
+async def test_whoever_works_on_the_tickets_concerned_is_told(database: Dsns) -> None:
     shop = workspace_id(SHOP.slug)
     async with running_desk(database) as desk:
         await took(
@@ -179,8 +185,38 @@ async def test_tickets_of_what_was_merged_are_listed_too(database: Dsns) -> None
             message("mail", email="ann@x.example", proof="verified", workspace=shop),
             login("chat", "41", None, "k1", workspace=shop),
             login("both", "41", "ann@x.example", "k1", workspace=shop),
+            login("other", "42", None, "k2", workspace=shop),
         )
         ((target,),) = await desk.rows("SELECT target FROM merges")
-        await desk.add(ticket("support", customer=target))
+        ((other,),) = await desk.rows("SELECT customer_id FROM handles WHERE value = '42'")
+        # While they were merged, tickets were written to what they were merged into.
+        waits, solved = (
+            ticket("support", customer=target),
+            ticket("returns", customer=target, status="solved"),
+        )
+        for one in (waits, solved, ticket("support", customer=other)):
+            await desk.add(one)
+        ended = await withdraw(desk.database, Clock(NOW), SHOP, "agent:lea", "jwt:kid=k1", "leaked")
+        assert (len(ended.unmerged), ended.tickets) == (1, sorted((waits.number, solved.number)))
+        notes = await desk.rows("SELECT ticket_id, agent, text FROM notes ORDER BY text, ticket_id")
+        text = "Who wrote this is not proven any more: `jwt:kid=k1` was withdrawn (leaked)."
+        assert sorted(notes) == sorted((one.id, "agent:lea", text) for one in (waits, solved))
+        ((told,),) = await desk.rows("SELECT payload FROM outbox WHERE aggregatetype = 'notification'")
+        sent = decoder(Notification).decode(told)
+        assert (sent.number, sent.group, sent.agents) == (waits.number, "support", ("ann", "cem"))
+        assert sent.reason == "identity in doubt"
+        again = await withdraw(desk.database, Clock(NOW), SHOP, "agent:lea", "jwt:kid=k1", "leaked")
+        assert again.tickets == []
+        assert len(await desk.rows("SELECT 1 FROM notes")) == 2
+
+
+async def test_a_department_that_is_not_told_of_tickets_is_not_told_of_this(database: Dsns) -> None:
+    support = msgspec.structs.replace(SHOP.departments[0], notify=False)
+    shop = msgspec.structs.replace(SHOP, departments=(support, *SHOP.departments[1:]))
+    async with running_desk(database) as desk:
+        await took(desk.database, login("chat", "41", None, "k1", workspace=workspace_id(SHOP.slug)))
+        ((customer_id,),) = await desk.rows("SELECT customer_id FROM handles")
+        await desk.add(ticket("support", customer=customer_id))
         ended = await withdraw(desk.database, Clock(NOW), shop, "agent:lea", "jwt:kid=k1", "leaked")
-    assert (len(ended.unmerged), len(ended.tickets)) == (1, 1)
+        assert len(ended.tickets) == 1
+        assert await desk.rows("SELECT 1 FROM outbox WHERE aggregatetype = 'notification'") == []

@@ -30,6 +30,6 @@ ORDER BY m.source
 
 -- name: tickets
 -- Tickets of customers who are not sure any more.
-SELECT t.number FROM tickets t
+SELECT t.number, t.ticket_id, t.department, t.status, t.subject FROM tickets t
 WHERE t.workspace = %(workspace)s AND t.customer_id = ANY(%(customers)s::uuid[])
 ORDER BY t.number
