@@ -58,7 +58,7 @@ class Email:
         mail = mime.parse(raw.body)
         marks = list(mail.marks)
         provider_id = threading.provider_id(mail, raw.body)
-        kept, blobs = raw_of(raw.body)
+        kept, blobs = raw_of(raw.received + raw.body)
         event = InboundMessage(
             message_id=ids.message_id(raw.workspace, self.name, raw.account, provider_id),
             workspace=raw.workspace,
@@ -97,7 +97,8 @@ def _about(mail: mime.Mail, raw: Raw, marks: list[str], blobs: dict[str, bytes])
         marks.append(AUTOMATED)
     trusted = options.get("authserv", "").split(",")
     address = sender.address if sender else ""
-    verdict = authentication.verdict(fields, trusted, address, options.get("arc_sealers", "").split(","))
+    sealers = options.get("arc_sealers", "").split(",")
+    verdict = authentication.verdict(fields, trusted, address, sealers, raw.from_stranger)
     verdict = domains.weighed(verdict, address, options.get("domain_trust", ""))
     if written.who and people.is_list(fields, written.who.address):
         marks.append(FROM_A_LIST)

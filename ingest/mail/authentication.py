@@ -29,14 +29,21 @@ class Verdict(NamedTuple):
     sealer: str | None = None
 
 
-def verdict(fields: Headers, trusted: Iterable[str], sender: str, sealers: Iterable[str] = ()) -> Verdict:
+def verdict(
+    fields: Headers,
+    trusted: Iterable[str],
+    sender: str,
+    sealers: Iterable[str] = (),
+    from_stranger: bool = False,
+) -> Verdict:
     """What the trusted servers report for the domain of `sender`. No trusted server: nothing is known. Of several reports all
     must agree; one that cannot be read says nothing. `sealers`: of what is no pass here, their word counts for what it was
-    when it came to them (RFC 8617), if our servers find the seals in order."""
+    when it came to them (RFC 8617), if our servers find the seals in order. `from_stranger`: the mail came
+    straight from outside, so that every report in our servers' name is forged (RFC 8601, 5)."""
     names = _names(trusted)
     if not names or "@" not in sender:
         return Verdict("none")
-    line = _trust_line(fields, names)
+    line = 0 if from_stranger else _trust_line(fields, names)
     ours, others = [], 0
     for at, (name, value) in enumerate(fields.fields):
         if name == _RESULTS and (report := _in_our_name(headers.text(value), names)) is not None:
