@@ -20,6 +20,7 @@ from desk.customer_names import find, handle, stated
 from desk.letters import CodeMail, code_mail, sender_of
 from identity import canonical
 from identity.shared import identifies, is_shared, shared_handles
+from ingest.form_texts import language
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import customer_reads, proof_store
@@ -76,8 +77,10 @@ class Proofs:
         named: str,
         address: str,
         department: str | None = None,
+        wished: str | None = None,
     ) -> CodeSent:
-        """Mails a code to the address. When it comes back, the address is the customer's.
+        """Mails a code to the address. When it comes back, the address is the customer's. The mail is in the language that is
+        `wished`, else in that of the form or chat which the customer last used, else of their last ticket, else in English.
 
         Raises `Refused`: 404 nobody has that name, 409 nobody to send mail as or an erased customer, 422 for what is no address that can identify
         somebody, 429 when too many were asked for.
@@ -93,7 +96,9 @@ class Proofs:
             await proof_store.add(connection, row)
             minutes = int(_VALID.total_seconds() // 60)
             link = f"{self._public}/proofs/{token}"
-            mail = code_mail(CodeMail(new, workspace, value, code, link, minutes, now), sender)
+            own = await customer_reads.languages(connection, workspace, found.root)
+            said_in = language(wished or "", *own)
+            mail = code_mail(CodeMail(new, workspace, value, code, link, minutes, now, said_in), sender)
             outgoing = OutboxRow(
                 new, "outbound", new, "message", encode(mail), workspace, None, shard_of(new), now
             )
