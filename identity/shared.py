@@ -11,6 +11,9 @@ from identity.canonical import canonical, phone_of_network
 Shown = tuple[str, str]
 """Kind and canonical value."""
 
+DOMAIN = "domain"
+"""The kind under which `shared_handles` names a domain of ours."""
+
 # Mailboxes of a role (RFC 2142 and what companies use) or of a machine: who writes from one today is not who did yesterday.
 _ROLES = (
     "abuse accounting accounts admin administrator billing careers contact customerservice daemon enquiries finance "
@@ -47,7 +50,7 @@ def shared_handles(workspace: Workspace) -> frozenset[Shown]:
     """What identifies nobody in this workspace: the addresses and numbers of its own accounts and senders (who shows one is
     us, or pretends to be), its own domains, under the kind `domain`, and what its configuration names."""
     own = frozenset(_own(workspace))
-    return own | frozenset(_named(workspace)) | {(_DOMAIN, domain) for domain in _domains(workspace, own)}
+    return own | frozenset(_named(workspace)) | {(DOMAIN, domain) for domain in _domains(workspace, own)}
 
 
 def is_shared(shown: Shown, shared: frozenset[Shown]) -> bool:
@@ -60,10 +63,7 @@ def is_shared(shown: Shown, shared: frozenset[Shown]) -> bool:
     if (kind, f"{local.partition('+')[0]}@{domain}") in shared:
         return True
     labels = domain.split(".")
-    return any((_DOMAIN, ".".join(labels[at:])) in shared for at in range(len(labels)))
-
-
-_DOMAIN = "domain"
+    return any((DOMAIN, ".".join(labels[at:])) in shared for at in range(len(labels)))
 
 
 def _domains(workspace: Workspace, own: Iterable[Shown]) -> Iterable[str]:

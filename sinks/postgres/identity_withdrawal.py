@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import queries
+from sinks.postgres.sql import columns, queries
+
+_HANDLE = ("kinds", "values")
 
 
 class ProvenLink(NamedTuple):
@@ -40,6 +42,27 @@ async def merges(
     """Sources of the automatic merges that it made, or that were made by one of the lost handles."""
     parameters = {"kinds": [link.kind for link in lost], "values": [link.value for link in lost]}
     return [row[0] for row in await _rows(connection, "merges", workspace, evidence=evidence, **parameters)]
+
+
+async def crowded(connection: Connection, workspace: UUID, above: int) -> list[tuple[str, str]]:
+    """Kinds and values of handles that more than so many people have proven."""
+    return [(kind, value) for kind, value in await _rows(connection, "crowded", workspace, above=above)]
+
+
+async def verified(
+    connection: Connection, workspace: UUID, handles: Sequence[tuple[str, str]], domains: Sequence[str]
+) -> list[ProvenLink]:
+    """Verified links of these handles, and of addresses at these domains."""
+    given = columns(_HANDLE, handles) | {"domains": list(domains)}
+    return [ProvenLink(*row) for row in await _rows(connection, "verified", workspace, **given)]
+
+
+async def merged_by(
+    connection: Connection, workspace: UUID, handles: Sequence[tuple[str, str]]
+) -> list[UUID]:
+    """Sources of the automatic merges that these handles made."""
+    rows = await _rows(connection, "merged_by", workspace, **columns(_HANDLE, handles))
+    return [row[0] for row in rows]
 
 
 async def tickets(

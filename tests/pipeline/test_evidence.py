@@ -16,6 +16,7 @@ from contracts.topics import INBOUND
 from contracts.workspace import Workspace
 from desk.evidence import withdraw
 from identity.audit import differences
+from identity.reexamination import Reexamination
 from identity.worker import Identity
 from ingest.channel import Raw, channels
 from ingest.channels.chat import Said, SignedIn
@@ -25,7 +26,7 @@ from runtime.postgres import Database
 from runtime.stage import Batch, Delivery, Record
 from sinks.postgres.config_store import ConfigStore, WorkspaceCache
 from tests.support.command import Command, frontdesk
-from tests.support.desk import LONG_AGO, SHOP, running_desk, ticket
+from tests.support.desk import LONG_AGO, NOON, SHOP, running_desk, ticket
 from tests.support.routing import DAY, NOW, WORKSPACE, message
 from tests.support.system import Dsns
 from tests.unit.identity.test_moves import OLD, USER, moves, writes
@@ -220,3 +221,41 @@ async def test_a_department_that_is_not_told_of_tickets_is_not_told_of_this(data
         ended = await withdraw(desk.database, Clock(NOW), shop, "agent:lea", "jwt:kid=k1", "leaked")
         assert len(ended.tickets) == 1
         assert await desk.rows("SELECT 1 FROM outbox WHERE aggregatetype = 'notification'") == []
+
+
+async def test_links_by_a_handle_that_became_shared_are_looked_at_again(database: Dsns) -> None:
+    shop = workspace_id(SHOP.slug)
+    async with running_desk(database) as desk:
+        await took(
+            desk.database,
+            message("mail", email="ann@x.example", proof="verified", workspace=shop),
+            login("chat", "41", None, "k1", workspace=shop),
+            login("both", "41", "ann@x.example", "k1", workspace=shop),
+            message("ben", email="ben@firm.example", proof="verified", workspace=shop),
+            message("eva", email="eva@x.example", proof="verified", workspace=shop),
+            message("many", email="many@x.example", proof="verified", workspace=shop),
+            login("c0-before", "c0", None, "k1", workspace=shop),
+            *(login(f"c{n}", f"c{n}", "many@x.example", "k1", workspace=shop) for n in range(7)),
+        )
+        links = "SELECT value FROM handles WHERE state = 'verified' AND kind = 'email' ORDER BY 1"
+        assert [value for (value,) in await desk.rows(links)] == [
+            *("ann@x.example", "ben@firm.example", "eva@x.example"),
+        ], "`many` was in dispute from the second login on"
+        merges = "SELECT value, target FROM merges ORDER BY value"
+        (_, target), (many, _) = await desk.rows(merges)
+        assert many == "many@x.example", "it had made two into one before"
+        waits = ticket("support", customer=target)
+        await desk.add(waits)
+        again = Reexamination(desk.database, Clock(NOON), [shop])
+        await again.tick()
+        assert await desk.rows(merges) == [("ann@x.example", target)]
+        named = {"shared_handles": ("email:ann@x.example",), "own_domains": ("firm.example",)}
+        await desk.configure(msgspec.structs.replace(SHOP, **named), "v2")
+        await again.tick()
+        assert [value for (value,) in await desk.rows(links)] == ["eva@x.example"]
+        assert await desk.rows(merges) == []
+        assert [one for (one,) in await desk.rows("SELECT ticket_id FROM notes")] == [waits.id]
+        assert len(await desk.rows("SELECT 1 FROM outbox WHERE aggregatetype = 'notification'")) == 1
+        assert await differences(desk.database, shop) == []
+        await again.tick()
+        assert len(await desk.rows("SELECT 1 FROM notes")) == 1

@@ -33,3 +33,39 @@ ORDER BY m.source
 SELECT t.number, t.ticket_id, t.department, t.status, t.subject FROM tickets t
 WHERE t.workspace = %(workspace)s AND t.customer_id = ANY(%(customers)s::uuid[])
 ORDER BY t.number
+
+-- name: crowded
+-- Handles that more than so many people have proven.
+SELECT h.kind, h.value
+FROM handles h
+JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
+WHERE h.workspace = %(workspace)s AND h.state IN ('verified', 'disputed') AND (h.kind, h.value) IN (
+    SELECT d.kind, d.value FROM handles d
+    WHERE d.workspace = %(workspace)s AND d.state = 'disputed'
+    GROUP BY d.kind, d.value HAVING count(*) >= %(above)s)
+GROUP BY h.kind, h.value
+HAVING count(DISTINCT coalesce(c.merged_into, c.customer_id)) > %(above)s
+ORDER BY h.kind, h.value
+
+-- name: verified
+-- Verified links of these handles, and of addresses at these domains.
+SELECT h.kind, h.value, h.customer_id, h.proof, h.evidence
+FROM handles h
+JOIN unnest(%(kinds)s::text[], %(values)s::text[]) AS shared(kind, value)
+  ON h.kind = shared.kind AND h.value = shared.value
+WHERE h.workspace = %(workspace)s AND h.state = 'verified'
+UNION
+SELECT h.kind, h.value, h.customer_id, h.proof, h.evidence
+FROM handles h
+WHERE cardinality(%(domains)s::text[]) > 0 AND h.workspace = %(workspace)s AND h.kind = 'email' AND h.state = 'verified'
+  AND split_part(h.value, '@', -1) = ANY(%(domains)s::text[])
+ORDER BY 1, 2, 3
+
+-- name: merged_by
+-- Sources of the automatic merges that these handles made.
+SELECT m.source
+FROM merges m
+JOIN unnest(%(kinds)s::text[], %(values)s::text[]) AS shared(kind, value)
+  ON m.kind = shared.kind AND m.value = shared.value
+WHERE m.workspace = %(workspace)s AND m.automatic
+ORDER BY m.source
