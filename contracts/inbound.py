@@ -55,6 +55,14 @@ Proof = Literal["mentioned", "claimed", "channel", "verified", "authoritative"]
 PROOFS: tuple[str, ...] = get_args(Proof)
 
 
+AND = " & "
+"""Between the pieces of evidence of one proof, each of which it needs."""
+
+
+FROM_A_LIST = "from_a_list"
+"""The mark of a mail whose sender is a mailing list: its address stands for whoever writes to the list, and identifies nobody."""
+
+
 class Handle(Payload, frozen=True, kw_only=True):
     """One identifier of a person, as the channel gave it, and how well it is proven."""
 
@@ -62,7 +70,8 @@ class Handle(Payload, frozen=True, kw_only=True):
     value: str
     proof: Proof = "claimed"
     evidence: str | None = None
-    """What proves it, so that the proof can be withdrawn: `jwt:kid=…`, `authserv=…`; null: the account it came through."""
+    """What proves it, so that the proof can be withdrawn: `jwt:kid=…`, `authserv=…`, also several (`AND`); null: the
+    account it came through."""
 
 
 class Sender(Payload, frozen=True, kw_only=True):
@@ -73,7 +82,8 @@ class Sender(Payload, frozen=True, kw_only=True):
     raw: str | None = None
     """The sender as the source wrote it, for people to read; never parsed again."""
     authentication: str | None = None
-    """Mail: `pass`, `fail` or `none`, the DMARC outcome our own server reported; other channels: null."""
+    """Mail: `pass`, `fail` or `none`, the DMARC outcome our own server reported, of a domain that is trusted; other channels:
+    null."""
     named_by: Literal["from", "reply_to", "form", "list", "forward"] = "from"
     """Mail: what says that it is this person. All but `from` are somebody else's word: of an account whose Reply-To we
     believe, of a program that sends a form's content, of a list or group that put itself into From, and of who forwarded it."""

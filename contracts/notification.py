@@ -21,7 +21,8 @@ class Notification(Payload, frozen=True, kw_only=True):
     """A department, or an agent whom a rule named."""
     agents: tuple[str, ...]
     """Everybody of the group, whether they are there or not."""
-    reason: Literal["ticket created", "customer replied", "rule"]
+    reason: Literal["ticket created", "customer replied", "rule", "identity in doubt"]
+    """`identity in doubt`: who wrote it is not proven any more; a note on the ticket says why."""
     occurred_at: datetime
     subject: str | None = None
     message_id: UUID | None = None

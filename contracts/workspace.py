@@ -12,6 +12,10 @@ from contracts.base import Node
 from contracts.rules import Method, Rule, Template, Webhook
 from contracts.ticket import Priority, Status
 
+DomainTrust = Literal["address", "domain", "none"]
+"""What an aligned DMARC pass (RFC 7489) of a domain proves. `address`: who the sender is; `domain`: only that the mail is the
+domain's, for its users may write any name before the @; `none`: nothing."""
+
 
 class Store(Node, frozen=True, kw_only=True):
     """A shop. Accounts (mailboxes, forms, bots) name the store they belong to."""
@@ -201,6 +205,9 @@ class Account(Node, frozen=True, kw_only=True):
     """Mail: the address that customers write to."""
     authserv: tuple[str, ...] = ()
     """Mail: names of the servers whose `Authentication-Results` we believe (RFC 8601). None: no sender is proven."""
+    arc_sealers: tuple[str, ...] = ()
+    """Mail: domains that forward or spread mail to us, and whose seals (RFC 8617) we believe about what the mail was when it came
+    to them, if a server of `authserv` reports `arc=pass`. None: seals say nothing."""
     reply_to: bool = False
     """Mail: Reply-To names the customer, as programs that send a form's content by mail have it."""
     forwards: bool = True
@@ -260,3 +267,12 @@ class Workspace(Node, frozen=True, kw_only=True):
     """How many of the customer's earlier tickets are told with each message."""
     sender: MailSender | None = None
     """Whom mails of departments without a sender of their own are from. Null, and none there: no mail leaves."""
+    shared_handles: tuple[str, ...] = ()
+    """Addresses and numbers that several people use, as KIND:VALUE (`email:office@example.org`, `phone:+48221234567`): who shows
+    one is not thereby known. Those of roles, such as info@, need not be listed."""
+    own_domains: tuple[str, ...] | None = None
+    """Mail domains whose people are ours and no customers, with all below them. Null: where an account or a sender has a mailbox
+    of a role, such as support@; `[]`: none, for a desk whose customers are colleagues."""
+    domain_trust: dict[str, DomainTrust] = {}
+    """Mail domain, in small letters and as in DNS (`xn--…`), with all below it -> what its DMARC pass proves. A domain that is not
+    listed: `address`, or `domain` where it is known that its users may write any name before the @."""

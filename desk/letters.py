@@ -12,6 +12,7 @@ from contracts.errors import Refused
 from contracts.outbound import OutboundMessage
 from contracts.ticket import Ticket
 from contracts.workspace import MailSender, Workspace
+from desk.code_texts import CODE_TEXTS
 
 _MAX_SUBJECT = 200
 _REFERENCES = 20
@@ -20,7 +21,7 @@ _HEADERS = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All
 
 
 class CodeMail(NamedTuple):
-    """A code for one address. `link`: opens the page that confirms it by a button."""
+    """A code for one address. `link`: opens the page that confirms it by a button. `language`: one of `CODE_TEXTS`."""
 
     outbound: UUID
     workspace: UUID
@@ -29,6 +30,7 @@ class CodeMail(NamedTuple):
     link: str
     minutes: int
     at: datetime
+    language: str
 
 
 class Answered(NamedTuple):
@@ -94,13 +96,10 @@ def sender_of(config: Workspace, department: str | None = None) -> MailSender:
 
 
 def code_mail(mail: CodeMail, sender: MailSender) -> OutboundMessage:
-    """Always the same words: nothing that anybody typed is in it, for it goes to somebody who may never have written."""
+    """The text of its language (`code_texts`), with nothing in it that anybody typed."""
     code = f"{mail.code[:4]} {mail.code[4:]}"
-    text = (
-        f"Somebody who writes to {sender.name} says that this address is theirs.\n\n"
-        f"If it was you, open this page:\n{mail.link}\n\nor tell us this code: {code}\n\n"
-        f"Both are good once, and for {mail.minutes} minutes. If it was not you, do nothing."
-    )
+    said = CODE_TEXTS[mail.language]
+    text = said.text.format(name=sender.name, link=mail.link, code=code, minutes=mail.minutes)
     domain = sender.address.rpartition("@")[2]
     return OutboundMessage(
         outbound_id=mail.outbound,
@@ -109,7 +108,7 @@ def code_mail(mail: CodeMail, sender: MailSender) -> OutboundMessage:
         channel="email",
         account="",
         recipient=mail.recipient,
-        subject=f"Your code for {sender.name}",
+        subject=said.subject.format(name=sender.name),
         text=f"{text}\n\n{sender.signature}".rstrip() + "\n",
         created_at=mail.at,
         sender=f"{sender.name} <{sender.address}>",

@@ -20,10 +20,12 @@ _BODY_BYTES = 512 * 1024
 
 
 class CodeOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`department`: whose name the mail carries; null: the workspace's."""
+    """`department`: whose name the mail carries; null: the workspace's. `language`: the mail's, as a language tag; null: the
+    customer's."""
 
     email: Annotated[str, msgspec.Meta(max_length=320)]
     department: str | None = None
+    language: Annotated[str, msgspec.Meta(max_length=35)] | None = None
 
 
 class CodeGiven(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +56,7 @@ async def send_code(
 ) -> CodeSent:
     viewer = request.user
     return await proofs.send_code(
-        viewer.workspace, viewer.config, viewer.actor, named, data.email, data.department
+        viewer.workspace, viewer.config, viewer.actor, named, data.email, data.department, data.language
     )
 
 
@@ -75,7 +77,7 @@ async def vouch(
     request: DeskRequest, proofs: NamedDependency[Proofs], named: FromPath[str], data: JSONBody[Vouching]
 ) -> Recorded:
     viewer = trusted(request.user, "vouching for a customer")
-    return await proofs.vouch(viewer.workspace, viewer.actor, named, data.handle, data.reason)
+    return await proofs.vouch(viewer.workspace, viewer.config, viewer.actor, named, data.handle, data.reason)
 
 
 @post(

@@ -19,7 +19,8 @@ from contracts.workspace import Workspace
 from desk.customer_names import find, handle, stated
 from desk.letters import CodeMail, code_mail, sender_of
 from identity import canonical
-from identity.shared import identifies, is_own, own_handles
+from identity.shared import identifies, is_shared, shared_handles
+from ingest.form_texts import language
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import customer_reads, proof_store
@@ -76,8 +77,10 @@ class Proofs:
         named: str,
         address: str,
         department: str | None = None,
+        wished: str | None = None,
     ) -> CodeSent:
-        """Mails a code to the address. When it comes back, the address is the customer's.
+        """Mails a code to the address. When it comes back, the address is the customer's. The mail is in the language that is
+        `wished`, else in that of the form or chat which the customer last used, else of their last ticket, else in English.
 
         Raises `Refused`: 404 nobody has that name, 409 nobody to send mail as or an erased customer, 422 for what is no address that can identify
         somebody, 429 when too many were asked for.
@@ -93,7 +96,9 @@ class Proofs:
             await proof_store.add(connection, row)
             minutes = int(_VALID.total_seconds() // 60)
             link = f"{self._public}/proofs/{token}"
-            mail = code_mail(CodeMail(new, workspace, value, code, link, minutes, now), sender)
+            own = await customer_reads.languages(connection, workspace, found.root)
+            said_in = language(wished or "", *own)
+            mail = code_mail(CodeMail(new, workspace, value, code, link, minutes, now, said_in), sender)
             outgoing = OutboxRow(
                 new, "outbound", new, "message", encode(mail), workspace, None, shard_of(new), now
             )
@@ -110,13 +115,15 @@ class Proofs:
         if not right:
             raise Refused("wrong_code", "the code is wrong, used or too old", status=422, field="code")
 
-    async def vouch(self, workspace: UUID, actor: str, named: str, shown: str, reason: str) -> Recorded:
+    async def vouch(
+        self, workspace: UUID, config: Workspace, actor: str, named: str, shown: str, reason: str
+    ) -> Recorded:
         """Takes this person's word that the handle is the customer's, and nobody else's who has proven it too. Raises `Refused`:
         404 nobody has that name, 409 another customer holds the handle or this one was erased, 422 without a reason, or for
         what cannot identify anybody."""
         reason = stated(reason)
         kind, value = handle(shown)
-        if kind not in _KINDS or not identifies(kind, value):
+        if kind not in _KINDS or not _identifies(config, kind, value):
             raise Refused(
                 "identifies_nobody", f"{shown}: many have it, or nobody", status=422, field="handle"
             )
@@ -167,11 +174,15 @@ def _address(config: Workspace, given: str) -> str:
     value = canonical.email(given)
     if value is None:
         raise Refused("not_an_address", "write name@domain", status=422, field="email")
-    if not identifies("email", value) or is_own(("email", value), own_handles(config)):
+    if not _identifies(config, "email", value):
         raise Refused(
             "identifies_nobody", "a mailbox that many read proves nobody", status=422, field="email"
         )
     return value
+
+
+def _identifies(config: Workspace, kind: str, value: str) -> bool:
+    return identifies(kind, value) and not is_shared((kind, value), shared_handles(config))
 
 
 async def _within_limits(

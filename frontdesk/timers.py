@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from contracts.ids import workspace_id
+from identity.reexamination import Reexamination
 from ingest.chat_sessions import ChatSessions
 from ingest.intake import Intake
 from ingest.spool import pending
@@ -30,7 +31,7 @@ from sinks.verify import Verifier
 
 def services(settings: Settings) -> Sequence[Service]:
     """Verifier, sweeper of the archive, audit sealer, dead-letter feeder, gauges, deadlines, rules by time, the sessions of
-    chats, the ends of shifts and leases: all with the role that sees every workspace."""
+    chats, shared handles, the ends of shifts and leases: all but one with the role that sees every workspace."""
     clock = Clock(settings.clock)
     database = Database(settings.postgres_system)
     producer = Producer(settings.kafka)
@@ -49,5 +50,6 @@ def services(settings: Settings) -> Sequence[Service]:
         DeadlineTimers(database, clock),
         RuleTimers(database, clock),
         ChatSessions(Database(settings.postgres_system, max_size=1), intake, chats, clock),
+        Reexamination(Database(settings.postgres, max_size=1), clock, workspaces),
         Sweep(Database(settings.postgres_system, max_size=1), clock, workspaces),
     ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -26,8 +25,6 @@ FOUNDING: frozenset[Kind] = frozenset({"message", "edit", "call", "chat_session"
 """Events by which somebody becomes a customer. The others (bounces, statuses, reactions, ratings …) are about customers
 who are there, or about nobody."""
 
-SEEN_AGAIN = timedelta(days=1)
-"""A proof of what is proven already is worth an entry so often."""
 _CONTACTS = ("email", "phone")
 
 
@@ -163,7 +160,7 @@ def _joined(
     links += [
         Link(one.shown, one.holder.own, "seen", one.holder.customer)
         for one in kept
-        if one.shown.proof != "channel" and message.received_at - one.holder.seen >= SEEN_AGAIN
+        if one.holder.is_news(one.shown, message)
     ]
     trust = _strongest([*(one.shown for one in kept), *free])
     plan = Plan(message, home.customer, trust=trust, matched_by=kept[0].shown.key[1], links=tuple(links))
@@ -225,16 +222,18 @@ def disputed(plan: Plan, lost: Sequence[Held], facts: Facts, reason: str, both: 
 def contested(
     plan: Plan, shown: Sequence[Observation], facts: Facts, owns: Mapping[HandleKey, UUID] | None = None
 ) -> Plan:
-    """That this customer too proved handles which others (`owns`) have proven, unless it is known."""
+    """That this customer too proved handles which others (`owns`) have proven, unless that is no news."""
     if plan.customer is None:
         return plan
     own = plan.links[0].customer if plan.is_new else plan.customer
     made = []
     for o in shown:
         known = facts.disputed.get(o.key, {}).values()
-        again = any(h.customer == plan.customer and h.evidence != plan.message.message_id for h in known)
-        if not again:
+        again = (h for h in known if h.customer == plan.customer and h.evidence != plan.message.message_id)
+        if (before := next(again, None)) is None:
             made.append(Link(o, own, "disputed", plan.customer, (owns or {}).get(o.key)))
+        elif before.is_news(o, plan.message):
+            made.append(Link(o, before.own, "seen", plan.customer))
     return replace(plan, links=(*plan.links, *made))
 
 

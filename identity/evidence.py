@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from contracts.inbound import InboundMessage, Proof
+from contracts.inbound import FROM_A_LIST, InboundMessage, Proof
 from identity.canonical import canonical, phone_of_network
-from identity.shared import Shown, identifies, is_own
+from identity.shared import Shown, identifies, is_shared
 
 HandleKey = tuple[UUID, str, str]
 """Workspace, kind, canonical value: what is unique where it is verified."""
@@ -35,11 +35,16 @@ class Observation:
         return self.proof in _PROVEN
 
 
+def proven_by(message: InboundMessage, shown: Observation) -> str:
+    """What proves it, as the history has it: the evidence that the door names, else the account that it came through."""
+    return shown.evidence or f"{message.channel}/{message.account}"
+
+
 def observations(
-    message: InboundMessage, region: str | None = None, own: frozenset[Shown] = frozenset()
+    message: InboundMessage, region: str | None = None, shared: frozenset[Shown] = frozenset()
 ) -> list[Observation]:
     """The counterpart's handles that may identify, best first: without mentions, shared ones and junk. `region`: the
-    account's country; `own`: the workspace's own handles (`shared.own_handles`)."""
+    account's country; `shared`: what identifies nobody in the workspace (`shared.shared_handles`)."""
     found: dict[HandleKey, Observation] = {}
     moved = moved_to(message) is not None
     for kind, given, proof, evidence in _counterpart(message):
@@ -48,7 +53,7 @@ def observations(
         proven = proof in _PROVEN
         spelled = phone_of_network if kind == "phone" and (proven or moved) else None
         value = spelled(given, region) if spelled else canonical(kind, given, region)
-        if value is None or not identifies(kind, value, proven) or is_own((kind, value), own):
+        if value is None or not identifies(kind, value, proven) or is_shared((kind, value), shared):
             continue
         key = (message.workspace, kind, value)
         found.setdefault(key, Observation(key, proof, evidence))
@@ -69,6 +74,8 @@ def _counterpart(message: InboundMessage) -> Iterator[tuple[str, str, Proof, str
     """Whom the event is about. An echo was sent by us: the network's id of its recipient says whose conversation it is. A
     bounce was sent by a server: it is about whom our mail did not reach."""
     for handle in message.sender.handles:
+        if handle.kind == "email" and FROM_A_LIST in message.marks:
+            continue
         yield handle.kind, handle.value, handle.proof, handle.evidence
     if message.kind == "echo":
         for recipient in message.recipients:

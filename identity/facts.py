@@ -12,14 +12,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from contracts.inbound import PROOFS
-from identity.evidence import HandleKey
+from contracts.inbound import PROOFS, InboundMessage
+from identity.evidence import HandleKey, Observation, proven_by
 
 if TYPE_CHECKING:
     from identity.decide import Link, Plan
 
 STALE_AFTER = {"phone": timedelta(days=180), "email": timedelta(days=540)}
 """How long a handle of the kind proves anything without being proven again: numbers and mailboxes change hands (I16)."""
+
+SEEN_AGAIN = timedelta(days=1)
 
 SHARED_ABOVE = 5
 """A handle that more people than this have proven is nobody's (I5)."""
@@ -43,6 +45,15 @@ class Holder(NamedTuple):
     seen: datetime
     cause: UUID | None = None
     """The message that brought the link into dispute."""
+    proven_by: str | None = None
+    """What proved it last."""
+
+    def is_news(self, shown: Observation, message: InboundMessage) -> bool:
+        """Whether this proof of what is proven is worth an entry: by something else than the last one, for one of the two may be
+        withdrawn; and once in `SEEN_AGAIN`, where silence means something."""
+        if self.proven_by != proven_by(message, shown):
+            return True
+        return shown.proof != "channel" and message.received_at - self.seen >= SEEN_AGAIN
 
     def is_stale(self, kind: str, at: datetime) -> bool:
         """Whether it has been silent for too long at that time."""
@@ -164,7 +175,8 @@ class Facts:
 
     def _linked(self, link: Link, plan: Plan) -> None:
         key, at = link.observation.key, plan.message.received_at
-        holder = Holder(at, link.root, plan.message.message_id, link.customer, at)
+        by = proven_by(plan.message, link.observation)
+        holder = Holder(at, link.root, plan.message.message_id, link.customer, at, proven_by=by)
         disputed = self.disputed.setdefault(key, {})
         if link.action == "claimed":
             self.claimed[key] = min(holder, self.claimed.get(key, holder))
@@ -178,7 +190,7 @@ class Facts:
         elif link.action == "revoked":
             self._revoked(key, link)
         elif link.action == "seen":
-            self._seen(key, link.customer, at)
+            self._seen(key, link.customer, at, by)
         if link.action in ("linked", "disputed"):
             person = self.people.setdefault(link.root, Person(members={link.root}))
             person.proven.setdefault(key, link.observation.proof)
@@ -193,12 +205,12 @@ class Facts:
         if not any(one.customer == link.root for one in self.disputed[key].values()):
             self.person(link.root).proven.pop(key, None)
 
-    def _seen(self, key: HandleKey, own: UUID, at: datetime) -> None:
+    def _seen(self, key: HandleKey, own: UUID, at: datetime, by: str) -> None:
         held = self.verified.get(key)
         if held is not None and held.own == own:
-            self.verified[key] = held._replace(seen=max(held.seen, at))
+            self.verified[key] = held._replace(seen=max(held.seen, at), proven_by=by)
         elif own in (others := self.disputed[key]):
-            others[own] = others[own]._replace(seen=max(others[own].seen, at))
+            others[own] = others[own]._replace(seen=max(others[own].seen, at), proven_by=by)
 
     def _merged(self, source: UUID, target: UUID, at: datetime) -> None:
         one, other = self.person(source), self.person(target)

@@ -50,7 +50,9 @@ class Graph:
                 assert event.proof is not None
                 assert event.message is not None
                 state = LINK_ACTIONS[event.action]
-                self.links[link] = LinkState(state, event.proof, event.at, event.message, event.at)
+                self.links[link] = LinkState(
+                    state, event.proof, event.at, event.message, event.at, proven_by=event.proven_by
+                )
         elif held is None:
             return
         elif event.action == "contested" and held.state == "verified":
@@ -58,7 +60,7 @@ class Graph:
         elif event.action == "revoked":
             self.links[link] = held._replace(state="revoked", cause=None)
         elif event.action == "seen":
-            self.links[link] = held._replace(seen=max(held.seen, event.at))
+            self.links[link] = held._replace(seen=max(held.seen, event.at), proven_by=event.proven_by)
 
 
 def _is_replaced(held: LinkState, event: EventRow) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from contracts.inbound import InboundMessage
 from identity import decide
-from identity.decide import SEEN_AGAIN, Held, Link, Merge, Plan
+from identity.decide import Held, Link, Merge, Plan
 from identity.evidence import Observation
 from identity.facts import Facts
 
@@ -32,8 +32,8 @@ def confirmed(message: InboundMessage, named: UUID, shown: Observation | None, f
         room = said or facts.person(home).has_room([shown.key])
         return replace(plan, links=(Link(shown, named, "linked", home),)) if room else plan
     if held.customer == home:
-        again = message.received_at - held.seen >= SEEN_AGAIN
-        return replace(plan, links=(Link(shown, held.own, "seen", home),)) if again else plan
+        news = held.is_news(shown, message)
+        return replace(plan, links=(Link(shown, held.own, "seen", home),)) if news else plan
     return _held_by_another(plan, home, Held(shown, held), facts)
 
 

@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterable
 
 from contracts.workspace import Workspace
-from identity.canonical import canonical
+from identity.canonical import canonical, phone_of_network
 
 Shown = tuple[str, str]
 """Kind and canonical value."""
 
+DOMAIN = "domain"
+"""The kind under which `shared_handles` names a domain of ours."""
+
 # Mailboxes of a role (RFC 2142 and what companies use) or of a machine: who writes from one today is not who did yesterday.
 _ROLES = (
     "abuse accounting accounts admin administrator billing careers contact customerservice daemon enquiries finance "
-    "helpdesk hostmaster hr info inquiries invoice invoices jobs list listserv mailer-daemon majordomo marketing news "
+    "help helpdesk hostmaster hr info inquiries invoice invoices jobs list listserv mailer-daemon majordomo marketing news "
     "newsletter noc notification notifications office order orders postmaster press purchasing reception root sales "
     "security service support sysadmin team webmaster"
 )
@@ -43,18 +46,40 @@ def identifies(kind: str, value: str, proven: bool = False) -> bool:
     return value.lower() not in _NO_ACCOUNT
 
 
-def own_handles(workspace: Workspace) -> frozenset[Shown]:
-    """The addresses and numbers of the workspace's own accounts: a sender who shows one is us, or pretends to be."""
-    return frozenset(_own(workspace))
+def shared_handles(workspace: Workspace) -> frozenset[Shown]:
+    """What identifies nobody in this workspace: the addresses and numbers of its own accounts and senders (who shows one is
+    us, or pretends to be), its own domains, under the kind `domain`, and what its configuration names."""
+    own = frozenset(_own(workspace))
+    return own | frozenset(_named(workspace)) | {(DOMAIN, domain) for domain in _domains(workspace, own)}
 
 
-def is_own(shown: Shown, own: frozenset[Shown]) -> bool:
-    """Our mailboxes are ours whatever stands after a plus."""
+def is_shared(shown: Shown, shared: frozenset[Shown]) -> bool:
+    """Whether a canonical handle is one of these (`shared_handles`). A mailbox is whatever stands after a plus, and a domain has
+    all below it."""
     kind, value = shown
-    if kind == "email":
-        local, _, domain = value.rpartition("@")
-        value = f"{local.partition('+')[0]}@{domain}"
-    return (kind, value) in own
+    if kind != "email":
+        return shown in shared
+    local, _, domain = value.rpartition("@")
+    if (kind, f"{local.partition('+')[0]}@{domain}") in shared:
+        return True
+    labels = domain.split(".")
+    return any((DOMAIN, ".".join(labels[at:])) in shared for at in range(len(labels)))
+
+
+def _domains(workspace: Workspace, own: Iterable[Shown]) -> Iterable[str]:
+    """Nobody has `support@` or `info@` at a provider of mailboxes: where a role's mailbox is ours, the domain is."""
+    if workspace.own_domains is not None:
+        return workspace.own_domains
+    return [
+        value.rpartition("@")[2] for kind, value in own if kind == "email" and not identifies(kind, value)
+    ]
+
+
+def _named(workspace: Workspace) -> Iterable[Shown]:
+    for kind, _, given in (one.partition(":") for one in workspace.shared_handles):
+        value = phone_of_network(given, None) if kind == "phone" else canonical(kind, given)
+        if value is not None:
+            yield kind, value
 
 
 def _own(workspace: Workspace) -> Iterable[Shown]:
@@ -63,3 +88,6 @@ def _own(workspace: Workspace) -> Iterable[Shown]:
             value = canonical(kind, given, account.region) if given else None
             if value is not None:
                 yield kind, value
+    for sender in (workspace.sender, *(department.sender for department in workspace.departments)):
+        if sender is not None and (value := canonical("email", sender.address)) is not None:
+            yield "email", value

@@ -25,7 +25,7 @@ from identity.facts import Facts, Holder, Person
 from identity.history import link_events, merge_events
 from identity.moves import resolve
 from identity.orders.source import OrderSource
-from identity.shared import Shown, own_handles
+from identity.shared import Shown, shared_handles
 from identity.tombstones import Tombstones
 from identity.traits import traits
 from runtime import metrics
@@ -60,7 +60,7 @@ class Identity(Stage[InboundMessage]):
         self._workspaces = workspaces
         self._contexts = Contexts(database, orders or {})
         self._tombstones = tombstones or Tombstones(b"")
-        self._own_handles: dict[UUID, tuple[str, frozenset[Shown]]] = {}
+        self._shared_handles: dict[UUID, tuple[str, frozenset[Shown]]] = {}
 
     async def start(self) -> None:
         await self._database.open()
@@ -132,18 +132,21 @@ class Identity(Stage[InboundMessage]):
         return self._workspaces.account(message.workspace, message.channel, message.account)
 
     def _observed(self, message: InboundMessage, account: Account | None) -> list[Observation]:
-        return observations(message, account.region if account else None, self._own(message.workspace))
+        return observations(message, account.region if account else None, self._shared(message.workspace))
 
     def _config(self, workspace: UUID) -> Workspace | None:
         found = self._workspaces.get(workspace)
         return found[1] if found else None
 
-    def _own(self, workspace: UUID) -> frozenset[Shown]:
-        """The workspace's own handles, made anew when its configuration changes."""
+    def _shared(self, workspace: UUID) -> frozenset[Shown]:
+        """What identifies nobody in the workspace, made anew when its configuration changes."""
         version, config = self._workspaces.get(workspace) or ("", None)
-        known = self._own_handles.get(workspace)
+        known = self._shared_handles.get(workspace)
         if known is None or known[0] != version:
-            known = self._own_handles[workspace] = (version, own_handles(config) if config else frozenset())
+            known = self._shared_handles[workspace] = (
+                version,
+                shared_handles(config) if config else frozenset(),
+            )
         return known[1]
 
 
@@ -202,7 +205,7 @@ _PROVEN = ("verified", "disputed")
 
 
 def _add(facts: Facts, row: HolderRow) -> None:
-    holder = Holder(row.since, row.customer, row.evidence, row.own, row.seen, row.cause)
+    holder = Holder(row.since, row.customer, row.evidence, row.own, row.seen, row.cause, row.proven_by)
     if row.state == "verified":
         facts.verified[row.key] = holder
     elif row.state == "disputed":

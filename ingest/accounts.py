@@ -71,17 +71,21 @@ class Accounts:
             await asyncio.sleep(_REFRESH_SECONDS if self.loaded else 0.2)
 
 
-def options(account: Account) -> dict[str, str]:
+def options(workspace: Workspace, account: Account) -> dict[str, str]:
     """What an account's channel wants to know of its configuration."""
     found = {name: "yes" for name in ("groups", "sender_verified") if getattr(account, name)}
     if account.address:
         found["address"] = account.address
     if account.authserv:
         found["authserv"] = ",".join(account.authserv)
+    if account.arc_sealers:
+        found["arc_sealers"] = ",".join(account.arc_sealers)
     if account.reply_to:
         found["reply_to"] = "trust"
     if not account.forwards:
         found["forwards"] = "off"
+    if account.channel == "email" and workspace.domain_trust:
+        found["domain_trust"] = ",".join(f"{one}={trust}" for one, trust in workspace.domain_trust.items())
     return found
 
 

@@ -59,6 +59,10 @@ class Raw:
     server_at: datetime | None = None
     envelope_from: str | None = None
     envelope_to: tuple[str, ...] = ()
+    received: bytes = b""
+    """Mail: the trace field that the door puts on top (RFC 5321, 4.4). Not in `body`: a second delivery is the same mail."""
+    from_stranger: bool = False
+    """Mail: nobody of ours handed it over, so nothing in it was written by a server of ours, whatever it says."""
     trace: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the account that the channel knows: `address`, `authserv`, `groups`, `sender_verified`."""

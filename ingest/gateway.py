@@ -149,7 +149,7 @@ class Gateway:
             headers=headers,
             store=account.store,
             region=account.region,
-            options=options(account),
+            options=options(workspace, account),
             trace=trace.current_or_new(headers.get("traceparent")),
             served=served,
         )

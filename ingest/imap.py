@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
@@ -54,10 +54,12 @@ class FolderReader(Reader):
         self._channel = channel
         self._mailbox = mailbox
         self._unread: dict[int, int] = {}
+        self._options: Mapping[str, str] = {}
         self._ledger = MailboxLedger(parts.database, self.source, 0)
 
     async def read(self, held: Lease) -> None:
-        account = self._parts.account(_CHANNEL, self._mailbox.workspace, self._mailbox.account)
+        config, account = self._parts.account(_CHANNEL, self._mailbox.workspace, self._mailbox.account)
+        self._options = options(config, account)
         async with connect(self._mailbox) as session:
             epoch = await session.select(self.source.folder)
             cursor = await self._parts.cursors.read(self.source)
@@ -155,7 +157,7 @@ class FolderReader(Reader):
             region=account.region,
             server_at=mail.arrived,
             trace=trace.new(),
-            options=options(account),
+            options=self._options,
         )
         if held_for:
             await self._parts.intake.park(self._channel, raw, held_for)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import structlog
 
 from contracts.errors import Refused, Transient
-from contracts.workspace import Account
+from contracts.workspace import Account, Workspace
 from ingest.accounts import Accounts
 from ingest.channel import Channel, Raw
 from ingest.form_guard import Rate
@@ -87,12 +87,12 @@ class Parts:
         with contextlib.suppress(Transient):
             await self._sources.report(source, state, reason, self.clock.now())
 
-    def account(self, channel: str, workspace: str, account: str) -> Account:
-        """The configured account; `Transient` until there is one."""
+    def account(self, channel: str, workspace: str, account: str) -> tuple[Workspace, Account]:
+        """The configured account and its workspace; `Transient` until there is one."""
         found = self.accounts.find(channel, f"{workspace}:{account}")
         if found is None:
             raise Transient(f"no {channel} account {account!r} in the configuration")
-        return found[1]
+        return found
 
 
 class Reader(ABC):

@@ -9,16 +9,21 @@ import logging
 import socket
 import ssl
 from collections.abc import Sequence
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple, cast
+from uuid import uuid4
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from contracts.channels import LIMITS
-from contracts.errors import Transient
+from contracts.errors import Refused, Transient
 from contracts.ids import workspace_id
 from contracts.workspace import Account, Workspace
 from ingest.accounts import options
 from ingest.channel import Raw, channels
+from ingest.mail import received
 from ingest.polling import Parts
 from runtime import trace
 from runtime.failpoints import failpoint
@@ -36,6 +41,7 @@ _STORE_SECONDS = 60.0
 _GRACE_SECONDS = 8.0
 
 Mailbox = tuple[Workspace, Account]
+Network = IPv4Network | IPv6Network
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +53,7 @@ class SmtpService:
         self._settings = settings
         self._parts = Parts(settings)
         self._tls = _certificate(settings)
+        self._relays = _networks(settings.smtp_relays)
         self._open: set[_Connection] = set()
         self._name = socket.getfqdn()
         self._stopping = asyncio.Event()
@@ -81,14 +88,25 @@ class SmtpService:
         self._stopping.set()
 
     def _connection(self) -> _Connection:
-        return _Connection(Door(self._parts), self._name, self._tls, self._open)
+        return _Connection(Door(self._parts, self._name, self._relays), self._name, self._tls, self._open)
+
+
+class _Taken(NamedTuple):
+    """A mail, what we put on top of it, and whether no server of ours handed it over."""
+
+    content: bytes
+    received: bytes
+    from_stranger: bool
+    at: datetime
 
 
 class Door:
     """What the protocol asks: whose mail it takes, and where a mail goes. The names are aiosmtpd's."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, name: str, relays: Sequence[Network]) -> None:
         self._parts = parts
+        self._name = name
+        self._relays = relays
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
@@ -106,12 +124,12 @@ class Door:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Once for each account that a recipient belongs to, with its own recipients only: a Bcc stays one."""
-        content = envelope.original_content or b""
+        taken = self._taken(session, envelope)
         try:
             async with asyncio.timeout(_STORE_SECONDS):
                 await asyncio.gather(
                     *(
-                        self._take(content, mailbox, addresses, envelope.mail_from)
+                        self._take(taken, mailbox, addresses, envelope.mail_from)
                         for mailbox, addresses in self._mailboxes(envelope.rcpt_tos)
                     )
                 )
@@ -134,22 +152,33 @@ class Door:
                 found.setdefault(key, (mailbox, []))[1].append(address)
         return [(mailbox, tuple(own)) for mailbox, own in found.values()]
 
-    async def _take(self, content: bytes, mailbox: Mailbox, to: tuple[str, ...], sender: str | None) -> None:
+    def _taken(self, session: Session, envelope: Envelope) -> _Taken:
+        at, peer = self._parts.clock.now(), cast(tuple[str, int], session.peer)[0]
+        protocol = ("ESMTP" if session.extended_smtp else "SMTP") + ("S" if session.ssl else "")
+        field = received.field(session.host_name, peer, self._name, protocol, uuid4().hex, at)
+        address = ip_address(peer.partition("%")[0])
+        # A socket for both protocols shows a client of the older one in the clothes of the newer.
+        address = getattr(address, "ipv4_mapped", None) or address
+        strange = not any(address in network for network in self._relays)
+        return _Taken(envelope.original_content or b"", field, strange, at)
+
+    async def _take(self, taken: _Taken, mailbox: Mailbox, to: tuple[str, ...], sender: str | None) -> None:
         workspace, account = mailbox
-        now = self._parts.clock.now()
         raw = Raw(
-            body=content,
+            body=taken.content,
+            received=taken.received,
+            from_stranger=taken.from_stranger,
             workspace=workspace_id(workspace.slug),
             account=account.id,
-            received_at=now,
+            received_at=taken.at,
             content_type="message/rfc822",
             store=account.store,
             region=account.region,
-            server_at=now,
+            server_at=taken.at,
             envelope_from=_printable(sender or ""),
             envelope_to=tuple(_printable(address) for address in to),
             trace=trace.new(),
-            options=options(account),
+            options=options(workspace, account),
         )
         await self._parts.take(channels()[_CHANNEL], raw)
 
@@ -204,6 +233,13 @@ class _Connection(SMTP):
 def _printable(address: str) -> str:
     """Bytes that are no UTF-8 come as lone surrogates, which no JSON can hold."""
     return address.encode("utf-8", "replace").decode()
+
+
+def _networks(given: str) -> list[Network]:
+    try:
+        return [ip_network(one.strip(), strict=False) for one in given.split(",") if one.strip()]
+    except ValueError as error:
+        raise Refused("bad_smtp_relays", f"FRONTDESK_SMTP_RELAYS: {error}") from None
 
 
 def _certificate(settings: Settings) -> ssl.SSLContext | None:

@@ -7,7 +7,7 @@ kept here, since update ids begin anew at a random number after a week of silenc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -52,9 +52,11 @@ class BotReader(Reader):
         self._parts = parts
         self._channel = channel
         self._bot = bot
+        self._options: Mapping[str, str] = {}
 
     async def read(self, held: Lease) -> None:
-        account = self._parts.account(_CHANNEL, self._bot.workspace, self._bot.account)
+        config, account = self._parts.account(_CHANNEL, self._bot.workspace, self._bot.account)
+        self._options = options(config, account)
         offset: int | None = None
         async with HTTPXRequest() as requests:
             while True:
@@ -108,7 +110,7 @@ class BotReader(Reader):
             content_type="application/json",
             store=account.store,
             region=account.region,
-            options=options(account),
+            options=self._options,
             trace=trace.new(),
         )
         await self._parts.take(self._channel, raw)

@@ -154,9 +154,7 @@ class Database:
             yield connection
             await connection.execute("COMMIT")
 
-    def batch(
-        self, workspaces: Iterable[UUID], messages: int
-    ) -> AbstractAsyncContextManager[Connection]:
+    def batch(self, workspaces: Iterable[UUID], messages: int) -> AbstractAsyncContextManager[Connection]:
         """A `transaction` for so many messages, or a `short` one where they are few. For many it pays to find the best way to
         them, and that the server writes one table while the rows of the next are still being made."""
         return self.short(workspaces) if messages <= _FEW_MESSAGES else self.transaction(workspaces)

@@ -7,7 +7,7 @@ the single settings, and every list has a file of its own (`FILES`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -96,7 +96,7 @@ def _dump(values: dict[str, Any], path: Path) -> None:
 
 
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
-_STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]")
+_STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
 class _Source:
@@ -164,12 +164,28 @@ class _Source:
         try:
             return msgspec.convert(value, type=kind)
         except msgspec.ValidationError as error:
-            self._explain(str(error), kind, location)
+            self._explain(str(error), value, kind, location)
             return None
 
-    def _explain(self, text: str, kind: type[Node], location: Location) -> None:
+    def _explain(self, text: str, value: Any, kind: type[Node], location: Location) -> None:
         at = _AT.search(text)
-        steps = _STEP.finditer(at["path"] if at else "")
-        inner = tuple(int(step["index"]) if step["index"] else step["name"] for step in steps)
+        inner = tuple(_steps(at["path"] if at else "", value, text))
         message, fix, unknown = config_messages.told(_AT.sub("", text), kind, inner)
         self.add((*location, *inner, *((unknown,) if unknown else ())), message, fix)
+
+
+def _steps(path: str, value: Any, text: str) -> Iterator[str | int]:
+    """The keys and indices of a path. It leaves out the keys of mappings, which are those whose value the text quotes."""
+    for step in _STEP.finditer(path):
+        index = step["index"]
+        if index == "...":
+            named = next(
+                (key for key, one in value.items() if isinstance(one, str) and repr(one) in text), None
+            )
+            if named is None:
+                return
+            key: str | int = named
+        else:
+            key = int(index) if index else step["name"]
+        yield key
+        value = value[key]

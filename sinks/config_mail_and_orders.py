@@ -1,4 +1,4 @@
-"""What types cannot say about stores' order numbers and departments' mail senders."""
+"""What types cannot say about stores' order numbers, departments' mail senders and the domains of customers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import re2
 
+from contracts.inbound import HANDLE_KINDS
 from contracts.workspace import MailSender, Workspace
 from sinks.yaml_files import Location
 
@@ -15,6 +16,8 @@ MAX_PATTERN = 500
 
 _MAX_RECENT = 20
 _ADDRESS = re.compile(r"[^@\s<>]+@[^@\s<>]+")
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -25,9 +28,39 @@ def check(workspace: Workspace) -> Iterator[tuple[Location, str, str]]:
             yield from _pattern(("stores", index, "order_number"), store.order_number)
     if not 0 <= workspace.recent_tickets <= _MAX_RECENT:
         yield ("recent_tickets",), f"must be 0 to {_MAX_RECENT}", ""
+    for domain in workspace.domain_trust:
+        yield from _domain(("domain_trust", domain), domain)
+    for index, domain in enumerate(workspace.own_domains or ()):
+        yield from _domain(("own_domains", index), domain)
+    for index, shown in enumerate(workspace.shared_handles):
+        yield from _shared(("shared_handles", index), shown)
+    for index, account in enumerate(workspace.accounts):
+        for at, domain in enumerate(account.arc_sealers):
+            yield from _domain(("accounts", index, "arc_sealers", at), domain)
     yield from _sender(("sender",), workspace.sender)
     for index, department in enumerate(workspace.departments):
         yield from _sender(("departments", index, "sender"), department.sender)
+
+
+def _domain(at: Location, domain: str) -> Iterator[tuple[Location, str, str]]:
+    if not _DOMAIN.fullmatch(domain):
+        yield at, f"`{domain}` is no domain", "Write it as in DNS: mail.example, xn--….example."
+
+
+def _shared(at: Location, shown: str) -> Iterator[tuple[Location, str, str]]:
+    kind, _, value = shown.partition(":")
+    if kind not in HANDLE_KINDS:
+        yield (
+            at,
+            f"`{shown}` begins with no kind of handle",
+            f"Write KIND:VALUE; known: {', '.join(HANDLE_KINDS)}.",
+        )
+    elif kind == "email" and not _ADDRESS.fullmatch(value):
+        yield at, f"`{value}` is no e-mail address", "Write name@domain."
+    elif kind == "phone" and not _NUMBER.fullmatch(value):
+        yield at, f"`{value}` is no telephone number", "Write it with its country code: +48221234567."
+    elif not value.strip():
+        yield at, f"`{shown}` has no value", "Write KIND:VALUE."
 
 
 def _pattern(at: Location, pattern: str) -> Iterator[tuple[Location, str, str]]:

@@ -16,6 +16,7 @@ from desk.customers import Customers
 from desk.evidence import Withdrawal, withdraw
 from desk.export import Export
 from frontdesk import console
+from frontdesk.in_force import configuration
 from identity.audit import differences
 from identity.tombstones import Tombstones
 from runtime.clock import Clock
@@ -174,13 +175,14 @@ def revoke(
     actor: Actor = None,
     json: Json = False,
 ) -> None:
-    """Ends every link and automatic merge that only this evidence proves, and lists the tickets concerned."""
+    """Ends every link and automatic merge that only this evidence proves. The tickets concerned are listed and get a note,
+    and their queues are told."""
     settings, by = console.settings(), actor_of(actor)
 
     async def run() -> Withdrawal:
         async with Database(settings.postgres, max_size=1) as database:
-            clock = Clock(settings.clock)
-            return await withdraw(database, clock, console.workspace(settings), by, evidence, reason)
+            config = await configuration(database, settings)
+            return await withdraw(database, Clock(settings.clock), config, by, evidence, reason)
 
     _write(asyncio.run(run()), json)
 

@@ -15,7 +15,7 @@ from rich.progress import Progress
 
 from contracts.errors import Poison, Refused
 from contracts.ids import workspace_id
-from contracts.workspace import Account
+from contracts.workspace import Account, Workspace
 from frontdesk import cases, console
 from frontdesk.checkpoint import Checkpoint
 from ingest.accounts import options
@@ -125,7 +125,7 @@ def ingest(
 async def _ingest(name: str, paths: list[Path], account: str, restart: bool) -> dict[str, int]:
     settings = console.settings()
     channel, workspace = channel_named(name), workspace_id(settings.workspaces[0])
-    into = await _account(settings, workspace, name, account)
+    config, into = await _account(settings, workspace, name, account)
     checkpoint = Checkpoint(settings.data / "ingest", (name, into.id, *map(str, paths)), restart)
     producer, clock = Producer(settings.kafka), Clock(settings.clock)
     await producer.start()
@@ -138,7 +138,7 @@ async def _ingest(name: str, paths: list[Path], account: str, restart: bool) -> 
             task = progress.add_task(f"ingest {name}", total=len(bodies), completed=checkpoint.done)
             for start in range(checkpoint.done, len(bodies), _AT_ONCE):
                 chunk = [read() for read in bodies[start : start + _AT_ONCE]]
-                raws = [_raw(body, workspace, into, clock.now()) for body in chunk]
+                raws = [_raw(body, config, into, clock.now()) for body in chunk]
                 results = await asyncio.gather(*(_accept(intake, channel, raw) for raw in raws))
                 for outcome in results:
                     counts[outcome] += 1
@@ -157,29 +157,31 @@ async def _accept(intake: Intake, channel: Channel, raw: Raw) -> str:
         return "refused"
 
 
-async def _account(settings: Settings, workspace: UUID, channel: str, named: str) -> Account:
-    """The account of this name, or the first one of that channel. Raises `Refused` when there is none."""
+async def _account(
+    settings: Settings, workspace: UUID, channel: str, named: str
+) -> tuple[Workspace, Account]:
+    """The account of this name, or the first one of that channel, with its workspace. Raises `Refused` when there is none."""
     async with Database(settings.postgres, max_size=1) as database:
         cache = WorkspaceCache(ConfigStore(database), Clock(settings.clock))
         await cache.refresh([workspace])
     found = cache.get(workspace)
     accounts = [a for a in found[1].accounts if a.channel == channel] if found else []
     for account in accounts:
-        if named in ("", account.id):
-            return account
+        if found and named in ("", account.id):
+            return found[1], account
     known = ", ".join(a.id for a in accounts) or "none"
     raise Refused("unknown_account", f"no account {named!r} of {channel}; known: {known}", field="account")
 
 
-def _raw(body: bytes, workspace: UUID, account: Account, now: datetime) -> Raw:
+def _raw(body: bytes, config: Workspace, account: Account, now: datetime) -> Raw:
     return Raw(
         body=body,
-        workspace=workspace,
+        workspace=workspace_id(config.slug),
         account=account.id,
         received_at=now,
         store=account.store,
         region=account.region,
-        options=options(account),
+        options=options(config, account),
     )
 
 

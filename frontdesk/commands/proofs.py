@@ -28,12 +28,16 @@ T = TypeVar("T")
 def code(
     named: Named,
     email: Annotated[str, typer.Argument(help="where the code goes")],
+    language: Annotated[str, typer.Option(help="of the mail; without it, the customer's")] = "",
     actor: Actor = None,
     json: Json = False,
 ) -> None:
     """Mails a code to an address; when it comes back, the address is the customer's."""
     by = actor_of(actor)
-    _written(_with(lambda proofs, at, config: proofs.send_code(at, config, by, named, email)), json)
+    _written(
+        _with(lambda proofs, at, config: proofs.send_code(at, config, by, named, email, wished=language)),
+        json,
+    )
 
 
 def confirm(
@@ -56,7 +60,7 @@ def vouch(
 ) -> None:
     """Says that a handle is the customer's, on your own word."""
     by = actor_of(actor)
-    _written(_with(lambda proofs, at, _: proofs.vouch(at, by, named, handle, reason)), json)
+    _written(_with(lambda proofs, at, config: proofs.vouch(at, config, by, named, handle, reason)), json)
 
 
 def import_(

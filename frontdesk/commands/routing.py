@@ -18,7 +18,7 @@ from frontdesk import console
 from identity.evidence import observations
 from identity.facts import Facts as IdentityFacts
 from identity.moves import resolve
-from identity.shared import own_handles
+from identity.shared import shared_handles
 from router.decide import place, settle
 from router.facts import Facts, Staff, is_routed
 from router.ruleset import RuleSet
@@ -41,7 +41,7 @@ def decide(
     """Identity and routing of a file of messages, on empty tables: one decision record a line. Nothing is stored."""
     workspace = load_folder(config)
     rules = RuleSet(workspace, version(workspace))
-    people, facts, staff, own = IdentityFacts(), Facts(), Staff(), own_handles(workspace)
+    people, facts, staff, shared = IdentityFacts(), Facts(), Staff(), shared_handles(workspace)
     read = decoder(InboundMessage)
     for number, line in enumerate(file.read_bytes().splitlines()):
         try:
@@ -49,7 +49,7 @@ def decide(
         except msgspec.MsgspecError as error:
             raise Poison("undecodable", f"line {number + 1}: {error}") from None
         account = rules.account(message.channel, message.account)
-        shown = observations(message, account.region if account else None, own)
+        shown = observations(message, account.region if account else None, shared)
         plan = resolve(message, shown, people, account.claimed if account else "attach")
         people.after(plan)
         row: dict[str, Any] = {

@@ -9,13 +9,14 @@ from typing import Any
 from contracts import ids
 from contracts.channels import LIMITS, Limits
 from contracts.errors import Poison
-from contracts.inbound import Attachment, InboundMessage
+from contracts.inbound import FROM_A_LIST, Attachment, InboundMessage
 from ingest.channel import REF, Normalised, Raw, Request, raw_of
 from ingest.mail import (
     authentication,
     bounces,
     dates,
     display,
+    domains,
     forwarded,
     mime,
     people,
@@ -37,9 +38,9 @@ FORGED = "foreign_authentication_results"
 
 
 class Email:
-    """Account options: `address` (own addresses, comma list), `authserv` (ids of servers whose results are trusted),
+    """Account options: `address` (own addresses, comma list), `authserv` (ids of servers whose results are trusted), `arc_sealers` (domains whose seals are),
     `reply_to` (`trust`: Reply-To names the requester; `off`: it never does; otherwise only that of programs and lists),
-    `forwards` (`off`: the forwarder stays the requester)."""
+    `forwards` (`off`: the forwarder stays the requester), `domain_trust` (what a domain's word is worth, `domains.weighed`)."""
 
     name = "email"
     limits: Limits = LIMITS["email"]
@@ -57,7 +58,7 @@ class Email:
         mail = mime.parse(raw.body)
         marks = list(mail.marks)
         provider_id = threading.provider_id(mail, raw.body)
-        kept, blobs = raw_of(raw.body)
+        kept, blobs = raw_of(raw.received + raw.body)
         event = InboundMessage(
             message_id=ids.message_id(raw.workspace, self.name, raw.account, provider_id),
             workspace=raw.workspace,
@@ -95,7 +96,12 @@ def _about(mail: mime.Mail, raw: Raw, marks: list[str], blobs: dict[str, bytes])
     if kind.automated and kind.kind == "message":
         marks.append(AUTOMATED)
     trusted = options.get("authserv", "").split(",")
-    verdict = authentication.verdict(fields, trusted, sender.address if sender else "")
+    address = sender.address if sender else ""
+    sealers = options.get("arc_sealers", "").split(",")
+    verdict = authentication.verdict(fields, trusted, address, sealers, raw.from_stranger)
+    verdict = domains.weighed(verdict, address, options.get("domain_trust", ""))
+    if written.who and people.is_list(fields, written.who.address):
+        marks.append(FROM_A_LIST)
     if verdict.ignored:
         marks.append(FORGED)
     sent_at, odd = dates.sent_at(fields.get("date"), raw.received_at)

@@ -4,42 +4,46 @@ only above the line at which that server took the mail from strangers, and only 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from ingest.mail import headers
+from ingest.mail import arc, headers, results
 from ingest.mail.headers import Headers
-
-Outcome = Literal["pass", "fail", "none"]
+from ingest.mail.results import Outcome, dmarc, plain
 
 GOOGLE = "mx.google.com"
 MICROSOFT = "protection.outlook.com"
 
 _RESULTS = "authentication-results"
-_OUTSIDE = re.compile(r'"(?:[^"\\]|\\.)*"?|[^"(]+|\(', re.DOTALL)
-_INSIDE = re.compile(r"(?:[^()\\]|\\.)+|[()\\]", re.DOTALL)
-_SPECIAL = re.compile(r"[\s;=]")
-_METHOD = re.compile(r"(?:^|\s)dmarc\s*(?:/\s*\d+)?\s*=\s*([a-z]+)", re.IGNORECASE)
-_FROM = re.compile(r"header\.from\s*=\s*\"?(?:[^\s;\"@]*@)?([^\s;\"]+)", re.IGNORECASE)
 _BY = re.compile(r"(?:^|\s)by\s+([a-z0-9.-]+)", re.IGNORECASE)
 
 
 class Verdict(NamedTuple):
     """`outcome`: DMARC for the sender's domain. `ignored`: somebody else wrote such a header in our server's name. `server`:
-    whose word a pass is."""
+    whose word it is that the sender is who From says; null for a pass that proves the domain alone. `sealer`:
+    whose seal that word rests on, if on any."""
 
     outcome: Outcome
     ignored: bool = False
     server: str | None = None
+    sealer: str | None = None
 
 
-def verdict(fields: Headers, trusted: Iterable[str], sender: str) -> Verdict:
+def verdict(
+    fields: Headers,
+    trusted: Iterable[str],
+    sender: str,
+    sealers: Iterable[str] = (),
+    from_stranger: bool = False,
+) -> Verdict:
     """What the trusted servers report for the domain of `sender`. No trusted server: nothing is known. Of several reports all
-    must agree; one that cannot be read says nothing."""
-    names = frozenset(name.strip().lower() for name in trusted if name.strip())
+    must agree; one that cannot be read says nothing. `sealers`: of what is no pass here, their word counts for what it was
+    when it came to them (RFC 8617), if our servers find the seals in order. `from_stranger`: the mail came
+    straight from outside, so that every report in our servers' name is forged (RFC 8601, 5)."""
+    names = _names(trusted)
     if not names or "@" not in sender:
         return Verdict("none")
-    line = _trust_line(fields, names)
+    line = 0 if from_stranger else _trust_line(fields, names)
     ours, others = [], 0
     for at, (name, value) in enumerate(fields.fields):
         if name == _RESULTS and (report := _in_our_name(headers.text(value), names)) is not None:
@@ -50,12 +54,29 @@ def verdict(fields: Headers, trusted: Iterable[str], sender: str) -> Verdict:
     if sum(name == "from" for name, _ in fields.fields) != 1:
         return Verdict("none", others > 0)
     domain = sender.rpartition("@")[2].lower().rstrip(".")
-    reported = {word: report.server for report in ours for word in _dmarc(report.results, domain)}
+    reported = {word: report.server for report in ours for word in dmarc(report.results, domain)}
+    if reported.keys() != {"pass"} and (sealed := _sealed(fields, line, ours, _names(sealers), domain)):
+        return sealed._replace(ignored=others > 0)
     if "fail" in reported:
         return Verdict("fail", others > 0)
     if reported.keys() == {"pass"}:
         return Verdict("pass", others > 0, reported["pass"])
     return Verdict("none", others > 0)
+
+
+def _names(given: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in given if name.strip())
+
+
+def _sealed(
+    fields: Headers, line: int, ours: Iterable[_Report], sealers: frozenset[str], domain: str
+) -> Verdict | None:
+    """A pass that the last sealer saw. What stands above the line is our servers' own, also a seal of theirs."""
+    said = {word: report.server for report in ours for word in results.arc(report.results)}
+    if said.keys() != {"pass"}:
+        return None
+    who = arc.sealer(fields.fields[line:], sealers, domain)
+    return Verdict("pass", server=said["pass"], sealer=who) if who else None
 
 
 def _trust_line(fields: Headers, names: frozenset[str]) -> int:
@@ -95,7 +116,7 @@ def _end_of_trace(fields: Headers, received: int) -> int:
 
 
 def _by(received: bytes) -> str:
-    found = _BY.search(_plain(received[:4096].decode("ascii", "replace")))
+    found = _BY.search(plain(received[:4096].decode("ascii", "replace")))
     return found[1].lower() if found else ""
 
 
@@ -106,39 +127,9 @@ class _Report(NamedTuple):
 
 def _in_our_name(value: str, names: frozenset[str]) -> _Report | None:
     """The report, if the header says that it is one of our servers'. Microsoft's writes no name."""
-    plain = _plain(value)
-    server, _, results = plain.partition(";")
+    bare = plain(value)
+    server, _, said = bare.partition(";")
     name = (server.split() or [""])[0].strip('"').lower()
     if "=" in name:
-        return _Report(MICROSOFT, plain) if MICROSOFT in names else None
-    return _Report(name, results) if name in names else None
-
-
-def _plain(value: str) -> str:
-    """Without comments, and with each quoted string as one word: a sender's own words stand in both, as in
-    `smtp.mailfrom="x; dmarc=pass"@evil.example`."""
-    words, depth, at = list[str](), 0, 0
-    while found := (_INSIDE if depth else _OUTSIDE).match(value, at):
-        word, at = found[0], found.end()
-        if word == "(":
-            depth += 1
-            words.append(" ")
-        elif depth:
-            depth -= word == ")"
-        else:
-            words.append(_SPECIAL.sub("_", word) if word[0] == '"' else word)
-    return "".join(words)
-
-
-def _dmarc(results: str, domain: str) -> Iterator[Outcome]:
-    """What each DMARC result says; a header without one (of SPF alone, say) says nothing, which contradicts nobody."""
-    for result in results.split(";"):
-        found = _METHOD.search(result)
-        if found is None:
-            continue
-        word = found[1].lower()
-        about = _FROM.search(result)
-        if word == "pass":
-            yield "pass" if about and about[1].lower().rstrip(".") == domain else "none"
-        else:
-            yield "fail" if word in ("fail", "permerror") else "none"
+        return _Report(MICROSOFT, bare) if MICROSOFT in names else None
+    return _Report(name, said) if name in names else None

@@ -4,11 +4,11 @@ form's content, or a colleague passed on."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts.inbound import Handle, Proof, Recipient, Sender
+from contracts.inbound import AND, Handle, Proof, Recipient, Sender
 from ingest.mail.authentication import Verdict
 from ingest.mail.forwarded import Forwarded
 from ingest.mail.headers import Address, Headers, addresses
@@ -34,6 +34,8 @@ _SCRIPT_HEADERS = ("x-php-originating-script", "x-php-script", "x-wpcf7-content-
 _PROGRAM = re.compile(
     r"\b(?:phpmailer|php/|wpforms|wp mail|swiftmailer|contact form|drupal|joomla)", re.IGNORECASE
 )
+_POST = re.compile(r"<\s*mailto:([^>?\s]+)", re.IGNORECASE)
+_LIST_ID = re.compile(r"<\s*([^<>\s]+)\s*>\s*$")
 _ENCODED = re.compile(r"^([^=@\s]+)=((?:[a-z0-9-]+\.)+[a-z]{2,})@", re.IGNORECASE)
 
 
@@ -125,6 +127,15 @@ def own_addresses(options: Mapping[str, str]) -> frozenset[str]:
     return frozenset(one.strip().lower() for one in given.split(",") if "@" in one)
 
 
+def is_list(fields: Headers, address: str) -> bool:
+    """Whether the mail says that this address is the list's through which it came: `List-Post` (RFC 2369) names it, and
+    `List-Id` (RFC 2919) is by custom the same with a dot for the @."""
+    posts = (found[1].lower() for found in _POST.finditer(fields.get("list-post")))
+    named = _LIST_ID.search(fields.get("list-id").lower())
+    given = address.lower()
+    return given in posts or (named is not None and named[1] == given.replace("@", "."))
+
+
 def is_machine(address: str) -> bool:
     """Whether an address belongs to a program rather than to a person."""
     return _MACHINE.match(address) is not None
@@ -137,10 +148,10 @@ def sender_of(fields: Headers, written: Writer, verdict: Verdict) -> Sender:
     if written.who is None or written.sender is None:
         return Sender(raw=raw, authentication=verdict.outcome)
     replaced = written.named_by != "from"
-    proven = verdict.outcome == "pass" and not replaced and not fields.has("resent-from")
+    proven = verdict.server is not None and not replaced and not fields.has("resent-from")
     proof: Proof = "verified" if proven else "claimed"
     address = one_line(written.who.address, ADDRESS)
-    evidence = f"authserv={verdict.server}" if proven else None
+    evidence = AND.join(_evidence(verdict)) if proven else None
     return Sender(
         handles=(Handle(kind="email", value=address, proof=proof, evidence=evidence),),
         display_name=one_line(written.who.name, NAME) or None,
@@ -149,6 +160,12 @@ def sender_of(fields: Headers, written: Writer, verdict: Verdict) -> Sender:
         named_by=written.named_by,
         through=one_line(written.sender.address, ADDRESS) if replaced else None,
     )
+
+
+def _evidence(verdict: Verdict) -> Iterator[str]:
+    yield f"authserv={verdict.server}"
+    if verdict.sealer:
+        yield f"arc={verdict.sealer}"
 
 
 def recipients(fields: Headers, envelope: tuple[str, ...], marks: list[str]) -> tuple[Recipient, ...]:

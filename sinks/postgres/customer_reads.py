@@ -111,6 +111,12 @@ async def verified_by(connection: Connection, workspace: UUID, kind: str, value:
     return UUID(str(rows[0][0])) if rows else None
 
 
+async def languages(connection: Connection, workspace: UUID, root: UUID) -> list[str]:
+    """Language tags of a customer with everybody merged into it: of the form or chat that was used last, then of the newest ticket."""
+    rows = await _rows(connection, "languages", workspace, root=root)
+    return [tag for tag in rows[0] if tag]
+
+
 async def handles(connection: Connection, workspace: UUID, members: Collection[UUID]) -> list[HeldHandle]:
     """What these customers are known by."""
     return _structs(HeldHandle, await _rows(connection, "handles", workspace, members=list(members)))

@@ -45,6 +45,11 @@ class EventRow(NamedTuple):
         """The row of `handles` that it is about."""
         return self.workspace, self.kind, self.value, self.customer
 
+    @property
+    def proven_by(self) -> str | None:
+        """What proves it: the evidence that the door names, else the account that it came through."""
+        return self.evidence or self.source
+
 
 class HolderRow(NamedTuple):
     """A customer who claims, holds or contests a handle. `customer`: the root, after merges; `own`: whose link it is."""
@@ -57,10 +62,11 @@ class HolderRow(NamedTuple):
     own: UUID
     seen: datetime
     cause: UUID | None
+    proven_by: str | None = None
 
 
 class LinkState(NamedTuple):
-    """A link as the history leaves it: everything that its row of `handles` holds."""
+    """A link as the history leaves it: everything that its row of `handles` holds. `proven_by`: what proved it last."""
 
     state: str
     proof: str
@@ -68,6 +74,7 @@ class LinkState(NamedTuple):
     evidence: UUID
     seen: datetime
     cause: UUID | None = None
+    proven_by: str | None = None
 
 
 class MergeRow(NamedTuple):

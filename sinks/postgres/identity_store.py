@@ -65,15 +65,15 @@ async def _write(connection: Connection, people: Sequence[CustomerRow], entries:
     await _change(connection, "contested", [(*row.link, row.message) for row in _of(entries, "contested")])
     await _change(connection, "revoked", [row.link for row in _of(entries, "revoked")])
     # Of several proofs of one link the last counts: a statement changes a row once.
-    seen = {row.link: row.at for row in sorted(_of(entries, "seen"), key=lambda row: row.at)}
-    await _change(connection, "seen", [(*link, at) for link, at in seen.items()])
+    seen = {row.link: (row.at, row.proven_by) for row in sorted(_of(entries, "seen"), key=lambda row: row.at)}
+    await _change(connection, "seen", [(*link, *last) for link, last in seen.items()])
 
 
 def _of(entries: Sequence[EventRow], action: str) -> list[EventRow]:
     return [row for row in entries if row.action == action]
 
 
-_CHANGES = {"contested": (*_LINK, "messages"), "revoked": _LINK, "seen": (*_LINK, "at")}
+_CHANGES = {"contested": (*_LINK, "messages"), "revoked": _LINK, "seen": (*_LINK, "at", "proven_by")}
 
 
 async def _change(connection: Connection, query: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -87,8 +87,9 @@ async def _settle(connection: Connection, doubtful: Sequence[EventRow]) -> None:
     if not doubtful:
         return
     sql = queries("identity")
-    names = (*_LINK, "actions", "proofs", "at", "messages")
-    arrays = columns(names, [(*row.link, row.action, row.proof, row.at, row.message) for row in doubtful])
+    names = (*_LINK, "actions", "proofs", "at", "messages", "proven_by")
+    rows = [(*row.link, row.action, row.proof, row.at, row.message, row.proven_by) for row in doubtful]
+    arrays = columns(names, rows)
     try:
         await connection.execute(sql["promote"], arrays)
     except UniqueViolation:

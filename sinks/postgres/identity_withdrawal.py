@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import queries
+from sinks.postgres.sql import columns, queries
+
+_HANDLE = ("kinds", "values")
 
 
 class ProvenLink(NamedTuple):
@@ -18,6 +20,14 @@ class ProvenLink(NamedTuple):
     customer: UUID
     proof: str
     message: UUID
+
+
+class ConcernedTicket(NamedTuple):
+    number: int
+    id: UUID
+    department: str
+    status: str
+    subject: str | None
 
 
 async def links(connection: Connection, workspace: UUID, evidence: str) -> list[ProvenLink]:
@@ -34,9 +44,33 @@ async def merges(
     return [row[0] for row in await _rows(connection, "merges", workspace, evidence=evidence, **parameters)]
 
 
-async def tickets(connection: Connection, workspace: UUID, customers: Collection[UUID]) -> list[int]:
-    """Numbers of these customers' tickets."""
-    return [row[0] for row in await _rows(connection, "tickets", workspace, customers=list(customers))]
+async def crowded(connection: Connection, workspace: UUID, above: int) -> list[tuple[str, str]]:
+    """Kinds and values of handles that more than so many people have proven."""
+    return [(kind, value) for kind, value in await _rows(connection, "crowded", workspace, above=above)]
+
+
+async def verified(
+    connection: Connection, workspace: UUID, handles: Sequence[tuple[str, str]], domains: Sequence[str]
+) -> list[ProvenLink]:
+    """Verified links of these handles, and of addresses at these domains."""
+    given = columns(_HANDLE, handles) | {"domains": list(domains)}
+    return [ProvenLink(*row) for row in await _rows(connection, "verified", workspace, **given)]
+
+
+async def merged_by(
+    connection: Connection, workspace: UUID, handles: Sequence[tuple[str, str]]
+) -> list[UUID]:
+    """Sources of the automatic merges that these handles made."""
+    rows = await _rows(connection, "merged_by", workspace, **columns(_HANDLE, handles))
+    return [row[0] for row in rows]
+
+
+async def tickets(
+    connection: Connection, workspace: UUID, customers: Collection[UUID]
+) -> list[ConcernedTicket]:
+    """These customers' tickets, the oldest first."""
+    rows = await _rows(connection, "tickets", workspace, customers=list(customers))
+    return [ConcernedTicket(*row) for row in rows]
 
 
 async def _rows(connection: Connection, query: str, workspace: UUID, **parameters: Any) -> list[Any]:

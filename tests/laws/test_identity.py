@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -155,8 +156,10 @@ def test_reading_again_adds_nothing(messages: list[InboundMessage]) -> None:
 
 @given(anything)
 def test_a_message_that_comes_twice_is_decided_the_same(messages: list[InboundMessage]) -> None:
+    """But for what is noted once."""
     *_, first, again = taken([*messages, messages[-1]])
-    assert first == again
+    noted = tuple(link for link in first.links if link.action != "seen")
+    assert again in (first, replace(first, links=noted))
 
 
 @given(st.data(), one_proof)

@@ -188,6 +188,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             "smarthosts": (mails.as_setting("demo"),),
             "shops": (shop.as_setting("demo", "north"),),
             "smtp_port": free_port(),
+            "smtp_relays": "127.0.0.1",
             "host": "aiokafka",
             "reply_secrets": ("of-the-installation",),
             "orders_timeout_ms": 20_000,

@@ -14,21 +14,23 @@ import httpx
 import msgspec
 import pytest
 
-from contracts.base import decoder
+from contracts.base import decoder, encode
 from contracts.ids import workspace_id
 from contracts.inbound import InboundMessage
 from contracts.outbound import OutboundMessage
 from contracts.workspace import MailSender
+from desk.code_texts import CODE_TEXTS
 from desk.erasure import Erasure
 from desk.proofs import PER_ADDRESS
 from identity.audit import differences
 from identity.tombstones import Tombstones
+from ingest.form_texts import LANGUAGES
 from runtime.clock import Clock
 from runtime.postgres import Database
 from sinks.postgres.delivery_store import DeliveryStore
 from sinks.postgres.proof_store import MAX_ATTEMPTS
 from tests.support.command import frontdesk
-from tests.support.desk import NOON, SHOP, Desk, running_desk
+from tests.support.desk import NOON, SHOP, Desk, running_desk, ticket
 from tests.support.identity import shown
 from tests.support.stages import Stages, stages
 from tests.support.system import Dsns
@@ -62,7 +64,7 @@ class Rig:
     async def mailed(self) -> tuple[OutboundMessage, str, str]:
         """The newest mail, its code and its token."""
         mail = _mails.decode((await self.outbox("outbound"))[-1])
-        code, token = re.search(r"code: (\d{4} \d{4})", mail.text), re.search(r"/proofs/(\S+)", mail.text)
+        code, token = re.search(r": (\d{4} \d{4})", mail.text), re.search(r"/proofs/(\S+)", mail.text)
         assert code
         assert token
         return mail, code[1], token[1]
@@ -108,7 +110,8 @@ async def test_a_code_that_comes_back_links_the_address_and_mails_from_it_find_t
         ("igsid", "verified", "channel"),
         ("email", "verified", "verified"),
     }
-    entry = next(one for one in seen["history"] if one["kind"] == "email")
+    # The mail proves it too, so it comes before.
+    _, entry = [one for one in seen["history"] if one["kind"] == "email"]
     assert (entry["action"], entry["evidence"], entry["source"], entry["actor"]) == (
         "linked",
         f"otp:{proof}",
@@ -210,11 +213,51 @@ async def test_nobody_is_mailed_too_often_nor_learns_who_is_known(rig: Rig) -> N
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_codes")
 
 
+async def test_a_code_is_mailed_in_the_customer_s_language(rig: Rig) -> None:
+    dm, other = [await rig.write(name, ("igsid", name, "channel")) for name in ("178", "179")]
+
+    async def subject(**wish: str) -> str:
+        await rig.desk.rows("DELETE FROM proof_codes RETURNING 1")
+        answer = await rig.lea.post(f"/customers/{dm}/codes", json={"email": "anna@x.example", **wish})
+        assert answer.status_code == 202, answer.text
+        return (await rig.mailed())[0].subject or ""
+
+    async def used(name: str, customer: UUID, locale: str) -> None:
+        """The customer writes in a form or a chat of this language."""
+        said = shown(name, workspace=WORKSPACE, locale=locale)
+        await rig.desk.rows(
+            "INSERT INTO messages (workspace, message_id, customer_id, channel, account, provider_id, kind, direction, happened_at,"
+            " received_at, topic, partition, \"offset\", payload) VALUES (%s, %s, %s, 'chat', 'page', %s, 'message', 'in', now(), now(),"
+            " 'x', 0, %s, %s) RETURNING 1",
+            (WORKSPACE, said.message_id, customer, name, len(name), encode(said).decode()),
+        )
+
+    assert await subject() == "Your code for Shop"
+    await rig.desk.add(ticket("support", customer=dm, language="pl"))
+    assert await subject() == "Twój kod dla Shop"
+    await used("chat", dm, "lt-LT")
+    await used("other", other, "tr")
+    assert await subject() == "Jūsų kodas – Shop"
+    assert await subject(language="no") == "Koden din for Shop"
+    assert await subject(language="de") == "Jūsų kodas – Shop"
+    mail, code, token = await rig.mailed()
+    assert code in mail.text
+    assert token in mail.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_of_forms_has_a_code_s_words(language: str) -> None:
+    subject, text = CODE_TEXTS[language]
+    assert set(re.findall(r"\{(\w+)\}", text)) == {"name", "link", "code", "minutes"}
+    assert "{name}" in subject
+
+
 @pytest.mark.parametrize(
     ("email", "code"),
     [
         ("anna", "not_an_address"),
         ("office@x.example", "identifies_nobody"),
+        ("ann@shop.example", "identifies_nobody"),
         ("a@x.example\r\nBcc: b@x.example", "not_an_address"),
     ],
 )
@@ -243,6 +286,8 @@ async def test_a_lead_vouches_and_agents_do_not(rig: Rig) -> None:
     other = await rig.write("dm2", ("igsid", "179", "channel"))
     refused = await rig.lea.post(f"/customers/{other}/handles", json=order)
     assert (refused.status_code, str(dm) in refused.text) == (409, True)
+    shared = await rig.lea.post(f"/customers/{dm}/handles", json={"handle": "email:ann@shop.example", **WHY})
+    assert (shared.status_code, shared.json()["code"]) == (422, "identifies_nobody"), "our own domain"
     async with await rig.desk.client("ann") as ann:
         assert (await ann.post(f"/customers/{dm}/handles", json=order)).status_code == 403
 

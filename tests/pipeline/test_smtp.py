@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import smtplib
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 
 from contracts.channels import LIMITS
+from contracts.errors import Refused
 from contracts.workspace import Account
 from frontdesk.embedded import free_port
 from ingest import smtp
@@ -32,7 +34,11 @@ FROM, TO = "ann@example.com", "support@shop.example"
 @pytest.fixture
 async def since(broker: Broker, database: Dsns) -> Since:
     returns = Account(channel="email", id="returns", store="a", address="returns@shop.example")
-    await configure(database, msgspec.structs.replace(SHOP, accounts=(*SHOP.accounts, returns)))
+    accounts = [
+        msgspec.structs.replace(account, authserv=("mx.shop.example",))
+        for account in (*SHOP.accounts, returns)
+    ]
+    await configure(database, msgspec.structs.replace(SHOP, accounts=tuple(accounts)))
     return await Since.now(broker.bootstrap)
 
 
@@ -160,7 +166,8 @@ async def test_real_mail_with_its_oddities_is_kept_byte_by_byte(listening: Start
         assert await client(port, data) == 250
         (found,) = await since.messages()
     assert found.raw is not None
-    assert found.raw.inline == odd
+    assert found.raw.inline is not None
+    assert found.raw.inline.endswith(b"\r\n" + odd)
     assert "x" * 5_000 in (found.text or "")
 
 
@@ -248,6 +255,74 @@ async def test_starttls_with_the_configured_certificate(
     async with listening(smtp_certificate=certificate.chain, smtp_key=certificate.key) as port:
         await client(port, work)
     assert [m.subject for m in await since.messages()] == ["Order 1"]
+
+
+REPORT = "mx.shop.example; dmarc=pass header.from=example.com"
+
+
+@pytest.mark.parametrize(
+    ("relays", "line", "expected"),
+    [
+        ("", False, ("none", "claimed", True)),
+        ("", True, ("none", "claimed", True)),
+        ("192.0.2.0/24, ::1", True, ("none", "claimed", True)),
+        ("192.0.2.7, 127.0.0.0/8", False, ("pass", "verified", False)),
+        ("127.0.0.1", True, ("pass", "verified", False)),
+    ],
+)
+async def test_only_our_own_servers_say_whose_mail_it_is(
+    listening: Start, since: Since, relays: str, line: bool, expected: tuple[str, str, bool]
+) -> None:
+    """Whoever reaches the port can write the report, and the `Received` of our server as well."""
+    below = (
+        {"Received": "from evil.example by mx.shop.example; Mon, 5 Jan 2026 12:00:00 +0000"} if line else {}
+    )
+    forged = mail(1, **{"Authentication_Results": REPORT, **below})
+    # Fields stand in the order in which they are given, after those that every mail has.
+    head, _, body = forged.partition(b"\r\nAuthentication-Results:")
+    own, _, text = body.partition(b"\r\n\r\n")
+    async with listening(smtp_relays=relays) as port:
+        await send(port, b"Authentication-Results:" + own + b"\r\n" + head + b"\r\n\r\n" + text)
+        (found,) = await since.messages()
+    (handle,) = found.sender.handles
+    forged_mark = "foreign_authentication_results" in found.marks
+    assert (found.sender.authentication, handle.proof, forged_mark) == expected
+
+
+async def test_what_is_taken_begins_with_the_trace_of_it(
+    listening: Start, since: Since, tmp_path: Path
+) -> None:
+    certificate = made_in(tmp_path)
+
+    def work(connection: smtplib.SMTP) -> None:
+        connection.ehlo("(by mx.shop.example")
+        connection.sendmail(FROM, [TO], mail(1))
+        connection.ehlo("out.example.com")
+        connection.sendmail(FROM, [TO, "returns@shop.example"], mail(2))
+        connection._host = "127.0.0.1"  # type: ignore[attr-defined]
+        connection.starttls(context=ssl.create_default_context(cafile=str(certificate.chain)))
+        connection.ehlo("[192.0.2.1]")
+        connection.sendmail(FROM, [TO], mail(3))
+
+    async with listening(smtp_certificate=certificate.chain, smtp_key=certificate.key) as port:
+        await client(port, work)
+        found = sorted(await since.messages(), key=lambda message: message.subject or "")
+    traces = [message.raw.inline.split(b"\r\nFrom:")[0].decode() for message in found]  # type: ignore[union-attr]
+    shapes = [
+        re.fullmatch(
+            r"Received: from (\S+) \(\[127\.0\.0\.1\]\)\r\n\tby \S+ with (\w+) id \w+;\r\n\t\w{3}, .* \+0000",
+            one,
+        )
+        for one in traces
+    ]
+    said = [shape.groups() if shape else None for shape in shapes]
+    plain = ("out.example.com", "ESMTP")
+    assert said == [("unknown", "ESMTP"), plain, plain, ("[192.0.2.1]", "ESMTPS")]
+
+
+def test_a_relay_that_is_no_address_is_refused_at_the_start() -> None:
+    with pytest.raises(Refused, match="does not appear to be an IPv4"):
+        smtp._networks("192.0.2.7, mx.example.com")
 
 
 def test_the_limit_that_is_announced_is_the_channel_s() -> None:

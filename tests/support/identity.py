@@ -20,15 +20,15 @@ from tests.support.routing import message
 
 
 class Registry:
-    """`own`: the workspace's own handles."""
+    """`shared`: what identifies nobody in the workspace."""
 
-    def __init__(self, region: str | None = "PL", own: frozenset[Shown] = frozenset()) -> None:
+    def __init__(self, region: str | None = "PL", shared: frozenset[Shown] = frozenset()) -> None:
         self.facts = Facts()
         self._region = region
-        self._own = own
+        self._shared = shared
 
     def take(self, inbound: InboundMessage, policy: ClaimPolicy = "attach") -> Plan:
-        plan = resolve(inbound, observations(inbound, self._region, self._own), self.facts, policy)
+        plan = resolve(inbound, observations(inbound, self._region, self._shared), self.facts, policy)
         self.facts.after(plan)
         return plan
 
@@ -62,7 +62,7 @@ class Ledger:
             if link.state == "revoked":
                 facts.generations[key] = facts.generations.get(key, 0) + 1
                 continue
-            holder = Holder(link.since, root, link.evidence, own, link.seen, link.cause)
+            holder = Holder(link.since, root, link.evidence, own, link.seen, link.cause, link.proven_by)
             if link.state == "claimed":
                 facts.claimed[key] = min(holder, facts.claimed.get(key, holder))
                 continue

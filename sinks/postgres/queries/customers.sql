@@ -24,6 +24,21 @@ WHERE c.workspace = %(workspace)s AND c.customer_id = %(customer)s
 -- Of the newest event about a customer.
 SELECT c.version FROM customers c WHERE c.workspace = %(workspace)s AND c.customer_id = %(customer)s
 
+-- name: languages
+-- What somebody said their language to be, and what it was found to be.
+WITH member AS MATERIALIZED (
+    SELECT c.customer_id FROM customers c
+    WHERE c.workspace = %(workspace)s AND (c.customer_id = %(root)s OR c.merged_into = %(root)s)
+)
+SELECT (SELECT m.payload ->> 'locale'
+        FROM member JOIN messages m ON m.customer_id = member.customer_id AND m.workspace = %(workspace)s
+        WHERE m.payload ->> 'locale' IS NOT NULL
+        ORDER BY m.received_at DESC LIMIT 1),
+       (SELECT t.language
+        FROM member JOIN tickets t ON t.customer_id = member.customer_id AND t.workspace = %(workspace)s
+        WHERE t.language IS NOT NULL
+        ORDER BY t.created_at DESC LIMIT 1)
+
 -- name: handles
 -- What customers are known by.
 SELECT h.kind, h.value, h.state, h.proof, h.since, coalesce(h.seen, h.since), h.customer_id

@@ -2,12 +2,14 @@
 -- Who holds these handles, as root customers, by their number in the arrays: of several claimants the earliest, and
 -- everybody who proved it. OFFSET 0 keeps the look-ups apart: one by index for each handle, whatever a plan made for a
 -- small table would prefer.
-SELECT wanted.n, held.state, held.since, held.customer, held.evidence, held.own, held.seen, held.cause
+SELECT wanted.n, held.state, held.since, held.customer, held.evidence, held.own, held.seen, held.cause,
+       held.proven_by
 FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[])
      WITH ORDINALITY AS wanted(workspace, kind, value, n)
 CROSS JOIN LATERAL (
     SELECT DISTINCT ON (CASE h.state WHEN 'claimed' THEN NULL ELSE h.customer_id END)
-           h.state, h.since, root.customer, h.evidence, h.customer_id AS own, coalesce(h.seen, h.since) AS seen, h.cause
+           h.state, h.since, root.customer, h.evidence, h.customer_id AS own, coalesce(h.seen, h.since) AS seen, h.cause,
+           h.proven_by
     FROM handles h
     CROSS JOIN LATERAL (
         SELECT coalesce(c.merged_into, c.customer_id) AS customer FROM customers c
@@ -42,9 +44,9 @@ WITH founded AS (
     FROM events ORDER BY n
     ON CONFLICT (workspace, event_id) DO NOTHING
 )
-INSERT INTO handles (workspace, kind, value, customer_id, state, proof, since, evidence, seen)
+INSERT INTO handles (workspace, kind, value, customer_id, state, proof, since, evidence, seen, proven_by)
 SELECT workspace, kind, value, customer_id, CASE action WHEN 'linked' THEN 'verified' ELSE action END, proof, at,
-       message_id, at
+       message_id, at, coalesce(evidence, source)
 FROM events WHERE action IN ('linked', 'claimed', 'disputed')
 ORDER BY workspace, kind, value, customer_id, n
 ON CONFLICT DO NOTHING
@@ -54,10 +56,11 @@ RETURNING workspace, kind, value, customer_id, CASE state WHEN 'verified' THEN '
 -- What these customers claimed, had lost, or held in dispute until now, is proven. Fails when somebody else holds it as
 -- verified.
 UPDATE handles h SET state = CASE proven.action WHEN 'linked' THEN 'verified' ELSE proven.action END,
-    proof = proven.proof, since = proven.at, evidence = proven.message_id, seen = proven.at, cause = NULL
+    proof = proven.proof, since = proven.at, evidence = proven.message_id, seen = proven.at, cause = NULL,
+    proven_by = proven.proven_by
 FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[], %(customers)s::uuid[], %(actions)s::text[],
-            %(proofs)s::text[], %(at)s::timestamptz[], %(messages)s::uuid[])
-     AS proven(workspace, kind, value, customer_id, action, proof, at, message_id)
+            %(proofs)s::text[], %(at)s::timestamptz[], %(messages)s::uuid[], %(proven_by)s::text[])
+     AS proven(workspace, kind, value, customer_id, action, proof, at, message_id, proven_by)
 WHERE h.workspace = proven.workspace AND h.kind = proven.kind AND h.value = proven.value
   AND h.customer_id = proven.customer_id
   AND (h.state IN ('claimed', 'revoked')
@@ -89,9 +92,9 @@ WHERE h.workspace = lost.workspace AND h.kind = lost.kind AND h.value = lost.val
 
 -- name: seen
 -- Links that were proven again.
-UPDATE handles h SET seen = greatest(coalesce(h.seen, h.since), again.at)
+UPDATE handles h SET seen = greatest(coalesce(h.seen, h.since), again.at), proven_by = again.proven_by
 FROM unnest(%(workspaces)s::uuid[], %(kinds)s::text[], %(values)s::text[], %(customers)s::uuid[],
-            %(at)s::timestamptz[])
-     AS again(workspace, kind, value, customer_id, at)
+            %(at)s::timestamptz[], %(proven_by)s::text[])
+     AS again(workspace, kind, value, customer_id, at, proven_by)
 WHERE h.workspace = again.workspace AND h.kind = again.kind AND h.value = again.value
   AND h.customer_id = again.customer_id

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from contracts.workspace import Account, MailSender, Workspace
 from identity.aliases import suggestion_key
 from identity.canonical import account, canonical, email, phone, phone_of_network
-from identity.shared import identifies, is_own, own_handles
-from tests.support.shop import SHOP
+from identity.shared import identifies, is_shared, shared_handles
 
 
 @pytest.mark.parametrize(
@@ -121,8 +123,50 @@ def test_a_network_s_number_is_not_made_up() -> None:
 
 
 def test_our_own_mailboxes_are_ours_whatever_stands_after_a_plus() -> None:
-    own = own_handles(SHOP)
-    assert ("email", "support@shop.example") in own
-    assert is_own(("email", "support+t1@shop.example"), own)
-    assert not is_own(("email", "supporter@shop.example"), own)
-    assert not is_own(("x_user", "support@shop.example"), own)
+    own = shared_handles(configured("north@mail.example"))
+    assert is_shared(("email", "north+t1@mail.example"), own)
+    assert not is_shared(("email", "northern@mail.example"), own)
+    assert not is_shared(("x_user", "north@mail.example"), own)
+
+
+def configured(*addresses: str, **given: Any) -> Workspace:
+    """A workspace with these mailboxes."""
+    accounts = tuple(
+        Account(channel="email", id=f"a{at}", address=address) for at, address in enumerate(addresses)
+    )
+    return Workspace(slug="shop", name="Shop", accounts=accounts, **given)
+
+
+@pytest.mark.parametrize(
+    ("address", "given", "shared"),
+    [
+        ("ann@shop.example", {}, True),
+        ("ann@post.shop.example", {}, True),
+        ("ann@myshop.example", {}, False),
+        ("ann@example", {}, False),
+        # A shop's mailbox at a provider does not make the provider's customers ours.
+        ("ann@mail.example", {}, False),
+        ("ann@sent.example", {}, True),
+        ("ann@shop.example", {"own_domains": ()}, False),
+        ("support@shop.example", {"own_domains": ()}, True),
+        ("ann@firm.example", {"own_domains": ("firm.example",)}, True),
+        ("ann@shop.example", {"own_domains": ("firm.example",)}, False),
+        ("Reception.Two+x@firm.example", {"shared_handles": ("email:reception.two@firm.example",)}, True),
+        ("ann@firm.example", {"shared_handles": ("email:reception.two@firm.example",)}, False),
+    ],
+)
+def test_who_is_at_our_own_domains_or_listed_is_not_known_by_that(
+    address: str, given: dict[str, Any], shared: bool
+) -> None:
+    sender = MailSender(name="Shop", address="orders@sent.example")
+    shop = configured("support@shop.example", "northshop@mail.example", sender=sender, **given)
+    value = email(address)
+    assert value is not None or not shared
+    assert value is None or is_shared(("email", value), shared_handles(shop)) == shared
+
+
+def test_a_number_that_many_use_is_listed_by_its_own_kind() -> None:
+    shared = shared_handles(configured(shared_handles=("phone:+48221234567", "telegram_user:7")))
+    assert is_shared(("phone", "+48221234567"), shared)
+    assert is_shared(("telegram_user", "7"), shared)
+    assert not is_shared(("viber_user", "7"), shared)

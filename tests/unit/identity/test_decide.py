@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from contracts.inbound import Kind
+from contracts.inbound import Handle, InboundMessage, Kind
 from identity.decide import FOUNDING
 from identity.facts import MAX_OF_A_KIND, STALE_AFTER
 from router.facts import is_routed
 from tests.support.identity import Registry, shown
-from tests.support.routing import NOW, mail, message
+from tests.support.routing import DAY, NOW, mail, message
 
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
 EVENTS = sorted(set(KINDS) - FOUNDING)
@@ -169,6 +169,39 @@ def test_what_is_proven_again_stays_fresh(registry: Registry) -> None:
     viber = ("viber_user", "v1", "channel")
     late = registry.take(shown("late", viber, phone, received_at=NOW + timedelta(days=400)))
     assert [link.action for link in late.links] == ["linked", "seen"]
+
+
+def test_each_thing_that_proves_a_handle_is_noted_at_once(registry: Registry) -> None:
+    """For one of them may be withdrawn, and the others prove it then."""
+
+    def proof(name: str, evidence: str | None, account: str = "contact", hours: int = 0) -> InboundMessage:
+        handle = Handle(kind="email", value="ann@x.example", proof="verified", evidence=evidence)
+        return message(name, handles=(handle,), account=account, received_at=NOW + timedelta(hours=hours))
+
+    seen = [
+        (proof("one", "jwt:kid=k1"), "linked"),
+        (proof("two", "jwt:kid=k1", hours=1), None),
+        (proof("three", "jwt:kid=k2", hours=1), "seen"),
+        (proof("four", "jwt:kid=k2", hours=2), None),
+        (proof("five", "jwt:kid=k1", hours=3), "seen"),
+        (proof("six", None, hours=4), "seen"),
+        (proof("seven", None, "other", hours=5), "seen"),
+        (proof("eight", None, "other", hours=30), "seen"),
+    ]
+    for inbound, action in seen:
+        assert [link.action for link in registry.take(inbound).links] == ([action] if action else [])
+
+
+def test_an_account_of_a_network_is_noted_by_each_of_ours_and_then_no_more(registry: Registry) -> None:
+    handles = (Handle(kind="telegram_user", value="7", proof="channel"),)
+    for name, account, actions in (
+        ("one", "bot", ["linked"]),
+        ("two", "bot", []),
+        ("three", "second-bot", ["seen"]),
+        ("four", "second-bot", []),
+    ):
+        plan = registry.take(message(name, handles=handles, account=account, received_at=NOW + 9 * DAY))
+        assert [link.action for link in plan.links] == actions, name
 
 
 def test_who_shows_their_account_too_keeps_a_number_that_was_silent(registry: Registry) -> None:

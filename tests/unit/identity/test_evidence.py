@@ -44,6 +44,11 @@ def test_our_own_address_is_nobody_s() -> None:
     assert len(observations(inbound)) == 1
 
 
+def test_a_list_s_address_is_nobody_s() -> None:
+    handles = [("email", "talk@lists.example", "verified"), ("phone", "+48601100200", "claimed")]
+    assert kinds(shown("one", *handles, marks=("from_a_list",))) == [("phone", "+48601100200", "claimed")]
+
+
 def test_a_network_s_number_is_taken_as_it_is() -> None:
     assert kinds(shown("one", ("phone", "+5215512345678", "verified"))) == [
         ("phone", "+5215512345678", "verified")

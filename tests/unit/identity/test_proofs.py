@@ -83,6 +83,8 @@ def test_a_code_ends_no_dispute() -> None:
     who = registry()
     one, _ = disputed(who)
     about(who, one)
+    again = who.take(code(one)).links
+    assert [(link.action, link.customer) for link in again] == [("seen", one)], "another piece of evidence"
     assert who.take(code(one)).links == ()
     assert who.take(shown("mail", ANNA)).trust == "claimed"
 
@@ -126,14 +128,15 @@ def test_a_colleague_s_word_is_not_bound_by_how_much_one_person_may_have() -> No
     assert [link.action for link in who.take(vouched(dm)).links] == ["linked"]
 
 
-def test_a_second_code_for_the_same_address_is_only_seen() -> None:
+def test_another_code_for_the_same_address_is_only_seen() -> None:
     who = registry()
     dm = who.take(shown("dm", IG)).customer
     assert dm is not None
     about(who, dm)
     who.take(code(dm, "a"))
-    assert [link.action for link in who.take(code(dm, "b", days=9)).links] == ["seen"]
-    assert who.take(code(dm, "c", days=9)).links == ()
+    for unique in ("b", "c"):
+        assert [link.action for link in who.take(code(dm, unique, days=9)).links] == ["seen"]
+        assert who.take(code(dm, unique, days=9)).links == ()
 
 
 def test_an_address_that_was_silent_for_long_may_have_changed_hands() -> None:

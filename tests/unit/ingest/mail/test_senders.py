@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
+
 from contracts.inbound import InboundMessage
 from ingest.channel import Raw
 from ingest.channels.email import CHANNEL
@@ -53,6 +55,23 @@ def test_our_own_address_is_a_loop_unless_a_form_wrote_for_somebody() -> None:
 def test_list_mail_opens_a_ticket_and_is_marked() -> None:
     message = read(b"From: ann@example.org\nList-Id: <l.example.org>\nSubject: s\n\nx")
     assert (message.kind, message.marks) == ("message", ("automated",))
+
+
+@pytest.mark.parametrize(
+    ("field", "is_list"),
+    [
+        (b"List-Post: <https://x.example/>, <mailto:Talk@Lists.example?subject=a>", True),
+        (b"List-Id: Talk <talk.lists.example>", True),
+        (b"List-Post: <mailto:other@lists.example>", False),
+        (b"List-Post: NO", False),
+        (b"List-Id: <other.lists.example>", False),
+        (b"List-Unsubscribe: <mailto:talk@lists.example>", False),
+    ],
+)
+def test_a_list_that_stands_in_from_is_marked(field: bytes, is_list: bool) -> None:
+    message = read(field + b"\nFrom: talk@lists.example\nSubject: s\n\nx")
+    assert ("from_a_list" in message.marks) == is_list
+    assert "from_a_list" not in read(field + b"\nFrom: ann@example.org\nSubject: s\n\nx").marks
 
 
 PASS = b"Authentication-Results: mx.shop.example; dmarc=pass header.from=example.org\n"
