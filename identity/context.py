@@ -65,9 +65,7 @@ class Contexts:
             return
         # One more: the ticket that this very message opened may be there when it is read again.
         most = max(one.recent for one in messages) + 1
-        workspaces = {workspace for workspace, _ in customers}
-        async with self._database.batch(workspaces, len(messages)) as connection:
-            found = await context_reads.backgrounds(connection, customers, most)
+        found = await context_reads.backgrounds(self._database, customers, most)
         for one in messages:
             one.background = found.get(one.customer, one.background)
 

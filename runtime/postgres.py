@@ -161,12 +161,19 @@ class Database:
 
     async def fetch(self, workspaces: Iterable[UUID], query: Any, parameters: Any = None) -> list[TupleRow]:
         """The rows of one statement in a transaction of its own, in one round trip."""
+        [rows] = await self.fetch_all(workspaces, (query, parameters))
+        return rows
+
+    async def fetch_all(
+        self, workspaces: Iterable[UUID], *statements: tuple[Any, Any]
+    ) -> list[list[TupleRow]]:
+        """The same for several statements with their parameters."""
         async with self._connection() as connection:
             # What is sent up to the end of a pipeline is one transaction.
             async with connection.gathering():
                 await connection.execute(_SEE, [_visible(workspaces)])
-                cursor = await connection.execute(query, parameters)
-            return await cursor.fetchall()
+                cursors = [await connection.execute(*statement) for statement in statements]
+            return [await cursor.fetchall() for cursor in cursors]
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Pooled]:

@@ -19,8 +19,7 @@ class Pushed:
         """One statement, whatever is asked."""
         found: dict[Asked, list[ShopOrder]] = {one: [] for one in asked}
         workspace, name = store
-        async with self._database.batch([workspace], len(asked)) as connection:
-            rows = await order_store.find(connection, workspace, name, asked, MOST_ORDERS)
+        rows = await order_store.find(self._database, workspace, name, asked, MOST_ORDERS)
         for number, row in rows:
             found[asked[number]].append(ShopOrder(row.order, row.email, row.phone))
         return found

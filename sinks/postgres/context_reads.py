@@ -1,15 +1,15 @@
-"""What is known about customers when a message of theirs is decided on. Read in the caller's transaction."""
+"""What is known about customers when a message of theirs is decided on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from contracts.resolved import RecentTicket
-from runtime.postgres import Connection, together
+from runtime.postgres import Database
 from sinks.postgres.sql import columns, queries
 
 Key = tuple[UUID, UUID]
@@ -29,16 +29,15 @@ class Background:
     recent: list[RecentTicket] = field(default_factory=list)
 
 
-async def backgrounds(connection: Connection, customers: Iterable[Key], most: int) -> dict[Key, Background]:
+async def backgrounds(database: Database, customers: Collection[Key], most: int) -> dict[Key, Background]:
     """Of these root customers with everybody merged into them; at most so many tickets of each."""
     arrays = columns(("workspaces", "customers"), sorted(customers)) | {"most": most}
     found: dict[Key, Background] = {}
-    async with together(connection):
-        handles = await connection.execute(queries("context")["handles"], arrays)
-        recent = await connection.execute(queries("context")["recent"], arrays)
-    for workspace, root, kind, value, proven in await handles.fetchall():
+    sql, workspaces = queries("context"), {workspace for workspace, _ in customers}
+    handles, recent = await database.fetch_all(workspaces, (sql["handles"], arrays), (sql["recent"], arrays))
+    for workspace, root, kind, value, proven in handles:
         found.setdefault((workspace, root), Background()).handles[(kind, value)] = proven
-    for workspace, root, *ticket in await recent.fetchall():
+    for workspace, root, *ticket in recent:
         found.setdefault((workspace, root), Background()).recent.append(_recent(*ticket))
     return found
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from contracts.errors import Transient
-from runtime.postgres import Connection
+from runtime.postgres import Connection, together
 from sinks.postgres.sql import columns, queries
 
 TombstoneKey = tuple[UUID, str, bytes]
@@ -48,7 +48,7 @@ async def find(
     """
     wanted = sorted(set(keys))
     sql, listed = queries("erasures"), sorted(workspaces)
-    async with connection.pipeline():
+    async with together(connection):
         await connection.execute(sql["fence"], {"lock_class": _LOCK_CLASS, "workspaces": listed})
         used = await connection.execute(sql["keys"], {"workspaces": listed})
         found = await connection.execute(sql["find"], columns(_KEY, wanted))

@@ -1,4 +1,4 @@
-"""Orders that shops push to us. Every function works in the caller's transaction."""
+"""Orders that shops push to us. `put` works in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from contracts.resolved import Order
-from runtime.postgres import Connection
+from runtime.postgres import Connection, Database
 from sinks.postgres.sql import columns, queries
 
 
@@ -54,10 +54,10 @@ async def put(connection: Connection, rows: Iterable[OrderRow]) -> int:
 
 
 async def find(
-    connection: Connection, workspace: UUID, store: str, asked: Sequence[tuple[str, str]], most: int
+    database: Database, workspace: UUID, store: str, asked: Sequence[tuple[str, str]], most: int
 ) -> list[tuple[int, OrderRow]]:
     """Orders of each pair of kind (`number`, `email`, `phone`) and value, newest first, with the pair's place."""
     arrays = columns(("kinds", "values"), asked)
     parameters = arrays | {"workspace": workspace, "store": store, "most": most}
-    cursor = await connection.execute(queries("orders")["find"], parameters)
-    return [(place - 1, OrderRow(*row)) for place, *row in await cursor.fetchall()]
+    rows = await database.fetch([workspace], queries("orders")["find"], parameters)
+    return [(place - 1, OrderRow(*row)) for place, *row in rows]
