@@ -42,9 +42,9 @@ JOIN customers c ON c.workspace = h.workspace AND c.customer_id = h.customer_id
 WHERE h.workspace = %(workspace)s AND h.state IN ('verified', 'disputed') AND (h.kind, h.value) IN (
     SELECT d.kind, d.value FROM handles d
     WHERE d.workspace = %(workspace)s AND d.state = 'disputed'
-    GROUP BY d.kind, d.value HAVING count(*) >= %(above)s)
+    GROUP BY d.kind, d.value HAVING count(*) >= %(above)s::int)
 GROUP BY h.kind, h.value
-HAVING count(DISTINCT coalesce(c.merged_into, c.customer_id)) > %(above)s
+HAVING count(DISTINCT coalesce(c.merged_into, c.customer_id)) > %(above)s::int
 ORDER BY h.kind, h.value
 
 -- name: verified
