@@ -50,8 +50,9 @@ class Holder(NamedTuple):
 
     def is_news(self, shown: Observation, message: InboundMessage) -> bool:
         """Whether this proof of what is proven is worth an entry: by something else than the last one, for one of the two may be
-        withdrawn; and once in `SEEN_AGAIN`, where silence means something."""
-        if self.proven_by != proven_by(message, shown):
+        withdrawn; and once in `SEEN_AGAIN`, where silence means something. What proved a link from before that was kept is not
+        known: it is no news by itself, or the first message of everybody would be."""
+        if self.proven_by not in (None, proven_by(message, shown)):
             return True
         return shown.proof != "channel" and message.received_at - self.seen >= SEEN_AGAIN
 
