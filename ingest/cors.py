@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest.accounts import Accounts
 
-_FORM = re.compile(r"^/forms/([^/]+)/(?:definition|submissions)/?$")
+_FORM = re.compile(r"^/forms/([^/]+)(?:/(?:definition|submissions))?/?$")
 
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, POST"),

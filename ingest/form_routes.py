@@ -52,7 +52,7 @@ async def define_form(request: GatewayRequest, form: FromPath[str]) -> Definitio
     )
 
 
-@post("/forms/{form:str}/submissions", status_code=202, summary="Send a form")
+@post(["/forms/{form:str}/submissions", "/forms/{form:str}"], status_code=202, summary="Send a form")
 async def submit_form(request: GatewayRequest, form: FromPath[str]) -> Response[Any]:
     """Answers a browser that shows pages with a page, everybody else with JSON."""
     gateway = _gateway(request)

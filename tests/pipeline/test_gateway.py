@@ -267,6 +267,13 @@ async def test_nul_and_long_texts_survive_as_postgres_and_kafka_can_hold_them(
     assert message.text.startswith("a\ufffdb \\u0000 łłł")
 
 
+async def test_a_form_may_be_sent_to_its_own_page(client: httpx.AsyncClient, since: Since) -> None:
+    answer = await client.post("/forms/contact", json=BODY)
+    [message] = await since.messages()
+
+    assert (answer.status_code, message.channel) == (202, "webform")
+
+
 async def test_while_kafka_is_away_forms_are_spooled_in_order_and_webhooks_sent_back(
     client: httpx.AsyncClient, since: Since, door: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
