@@ -43,12 +43,16 @@ class Lanes:
     async def place(self, records: Sequence[Outgoing]) -> list[Outgoing]:
         """The records, each on its lane; `landed` or `failed` has to follow. Raises `Transient` while nobody knows yet who is
         diverted."""
+        if not self._known.is_set():
+            await self._learn()
+        return [self._placed(record) for record in records]
+
+    async def _learn(self) -> None:
         try:
             async with asyncio.timeout(_KNOWN_SECONDS):
                 await self._known.wait()
         except TimeoutError:
             raise Transient("lanes: the overflow topic was not read yet") from None
-        return [self._placed(record) for record in records]
 
     def landed(self, records: Sequence[Outgoing], places: Sequence[Place]) -> None:
         """The records are written, there."""
