@@ -169,9 +169,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """PEM chain for STARTTLS; none: it is not offered."""
     smtp_key: Path | None = None
     """PEM key of the certificate; none: in the same file."""
-    smtp_relays: str = ""
+    smtp_relays: str = "127.0.0.0/8,::1"
     """Addresses and networks of our own mail servers, comma list, which hand mail on to the SMTP door: what all others send holds no
-    `Authentication-Results` of ours. None: no sender of mail by SMTP is proven."""
+    `Authentication-Results` of ours. Unless it is said, a mail server on this machine. Empty: no sender of mail by SMTP is proven."""
     reply_secrets: tuple[str, ...] = ()
     """JSON list: what signs the tokens by which answers to our mails find their tickets, the newest first. None: no mail is
     believed to answer one of ours for a token in it."""
