@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from contracts.base import encode
 from contracts.channels import LIMITS
 from contracts.errors import Refused
 from contracts.ids import answer_id
@@ -22,7 +21,6 @@ from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres.answer_store import Answer, add_answer, chat_of, mail_of, show_answer
 from sinks.postgres.chat_store import CHANNEL, ChatKey, Told, tell
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import change_ticket
 from sinks.postgres.ticket_reads import one_ticket
@@ -112,10 +110,8 @@ class Answers:
         sender = letters.sender_of(viewer.config, ticket.department)
         keys = [workspace_key(secret, viewer.workspace) for secret in self._secrets]
         mail = letters.answer_mail(answer.id, ticket, to, answer.text, sender, keys, answer.at)
-        row = OutboxRow(
-            *(mail.outbound_id, "outbound", ticket.id, "message", encode(mail), viewer.workspace, None),
-            shard_of(ticket.id),
-            answer.at,
+        row = OutboxRow.of(
+            "outbound", ticket.id, mail.outbound_id, "message", mail, viewer.workspace, answer.at
         )
         refs = {(viewer.workspace, "mail", mail.message_id, ticket.id)} if mail.message_id else set()
         await write(connection, Writes(outbox=[row], refs=refs))

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 import msgspec
 
 from contracts import ids
-from contracts.base import encode
 from contracts.customer import CustomerEvent
 from contracts.erasure import ticket_without_person
 from contracts.errors import Refused
@@ -23,7 +22,6 @@ from sinks.postgres import erasing, erasure_store, identity_store
 from sinks.postgres.erasing import Renamed, Subject
 from sinks.postgres.erasure_store import HeldValue
 from sinks.postgres.identity_rows import EventRow
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.ticket_store import OutboxRow, Writes, lock_tickets
 from sinks.postgres.ticket_trail import add_change
 from sinks.postgres.ticket_writes import write
@@ -158,11 +156,4 @@ def _published(subject: Subject, customer: UUID, version: int, actor: str, now: 
         occurred_at=now,
         actor=actor,
     )
-    return OutboxRow(
-        event.event_id,
-        *("customer", customer, "erased", encode(event)),
-        subject.workspace,
-        None,
-        shard_of(customer),
-        now,
-    )
+    return OutboxRow.of("customer", customer, event.event_id, "erased", event, subject.workspace, now)

@@ -25,7 +25,6 @@ from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import customer_reads, proof_store
 from sinks.postgres.customer_reads import StoredCustomer
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.proof_store import NewCode
 from sinks.postgres.ticket_store import OutboxRow, Writes
 from sinks.postgres.ticket_writes import write
@@ -99,9 +98,7 @@ class Proofs:
             own = await customer_reads.languages(connection, workspace, found.root)
             said_in = language(wished or "", *own)
             mail = code_mail(CodeMail(new, workspace, value, code, link, minutes, now, said_in), sender)
-            outgoing = OutboxRow(
-                new, "outbound", new, "message", encode(mail), workspace, None, shard_of(new), now
-            )
+            outgoing = OutboxRow.of("outbound", new, new, "message", mail, workspace, now)
             await write(connection, Writes(outbox=[outgoing]))
         return CodeSent(proof=new, expires_at=expires)
 

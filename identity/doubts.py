@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from contracts import ids
-from contracts.base import encode
 from contracts.membership import Membership
 from contracts.notification import Notification
 from contracts.workspace import Workspace
@@ -18,7 +17,6 @@ from runtime.postgres import Connection
 from sinks.postgres import identity_merges, identity_store, identity_withdrawal
 from sinks.postgres.identity_rows import EventRow
 from sinks.postgres.identity_withdrawal import ConcernedTicket, ProvenLink
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.ticket_store import NoteRow, OutboxRow, Writes
 from sinks.postgres.ticket_writes import write
 
@@ -106,7 +104,4 @@ def _notification(doubt: Doubt, ticket: ConcernedTicket, agents: tuple[str, ...]
         subject=ticket.subject,
     )
     kind = _REASON.replace(" ", "_")
-    shard = shard_of(ticket.id)
-    return OutboxRow(
-        named, "notification", ticket.id, kind, encode(told), doubt.workspace, None, shard, doubt.at
-    )
+    return OutboxRow.of("notification", ticket.id, named, kind, told, doubt.workspace, doubt.at)

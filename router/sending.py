@@ -15,7 +15,6 @@ from contracts.notification import Notification
 from contracts.ticket import Ticket
 from router.rules import Verdict
 from router.ruleset import RuleSet
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.ticket_store import NoteRow, OutboxRow, WebhookCallRow, Writes
 
 ACTOR = "rules"
@@ -105,15 +104,5 @@ def add_outbox(
 ) -> None:
     """A row that the relay publishes under the ticket's key."""
     writes.outbox.append(
-        OutboxRow(
-            identity,
-            aggregate,
-            ticket.id,
-            kind,
-            encode(payload),
-            ticket.workspace,
-            trace,
-            shard_of(ticket.id),
-            now,
-        )
+        OutboxRow.of(aggregate, ticket.id, identity, kind, payload, ticket.workspace, now, trace)
     )

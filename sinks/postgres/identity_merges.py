@@ -9,14 +9,12 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from contracts.base import encode
 from contracts.customer import CustomerEvent
 from contracts.errors import Transient
 from contracts.ids import customer_event_id, identity_event_id
 from runtime.postgres import Connection
 from sinks.postgres import identity_store
 from sinks.postgres.identity_rows import CustomerRow, EventRow, HandleKey, MergeRow
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import OutboxRow, Writes
 from sinks.postgres.ticket_writes import write
@@ -146,17 +144,7 @@ async def _published(
         actor=event.actor or "identity",
         reason=event.reason or "",
     )
-    row = OutboxRow(
-        public.event_id,
-        "customer",
-        event.customer,
-        change,
-        encode(public),
-        event.workspace,
-        None,
-        shard_of(event.customer),
-        event.at,
-    )
+    row = OutboxRow.of("customer", event.customer, public.event_id, change, public, event.workspace, event.at)
     await write(connection, Writes(outbox=[row]))
 
 

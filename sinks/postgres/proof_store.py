@@ -13,11 +13,9 @@ from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
-from contracts.base import encode
 from contracts.inbound import Handle, InboundMessage
 from contracts.proofs import proof
 from runtime.postgres import Connection
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.sql import queries
 from sinks.postgres.ticket_store import OutboxRow, Writes
 from sinks.postgres.ticket_writes import write
@@ -127,17 +125,8 @@ async def _prove(connection: Connection, found: _Open, now: datetime, actor: str
 
 
 def _row(event: InboundMessage) -> OutboxRow:
-    return OutboxRow(
-        event.message_id,
-        "proof",
-        event.message_id,
-        event.account,
-        encode(event),
-        event.workspace,
-        None,
-        shard_of(event.message_id),
-        event.received_at,
-    )
+    named = event.message_id
+    return OutboxRow.of("proof", named, named, event.account, event, event.workspace, event.received_at)
 
 
 def _hash(named: UUID, code: str) -> bytes:

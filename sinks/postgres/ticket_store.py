@@ -9,7 +9,9 @@ from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
+from contracts.base import Payload, encode
 from runtime.postgres import Connection
+from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket, stored_tickets
 from sinks.postgres.sql import columns, keyed, queries, run
 from sinks.postgres.timer_store import TimerKey
@@ -99,6 +101,22 @@ class OutboxRow(NamedTuple):
     trace: str | None
     shard: int
     created: datetime
+
+    @classmethod
+    def of(
+        cls,
+        aggregate: str,
+        aggregate_id: UUID,
+        identity: UUID,
+        kind: str,
+        payload: Payload,
+        workspace: UUID,
+        at: datetime,
+        trace: str | None = None,
+    ) -> OutboxRow:
+        """A row that the relay publishes under the aggregate's key. `identity`: the event's, by which readers drop repeats."""
+        shard = shard_of(aggregate_id)
+        return cls(identity, aggregate, aggregate_id, kind, encode(payload), workspace, trace, shard, at)
 
 
 class NoteRow(NamedTuple):

@@ -13,7 +13,6 @@ from contracts.ids import ticket_event_id
 from contracts.ticket import Cause, Change, Ticket, TicketEvent
 from runtime import metrics
 from sinks.audit import GENESIS, entry_hash
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import AuditRow, OutboxRow, Writes
 
@@ -60,17 +59,7 @@ def add_change(
     )
     writes.audit.append(AuditRow(*key, version, now, cause.actor, change, audited.decode(), head))
     writes.outbox.append(
-        OutboxRow(
-            event.event_id,
-            "ticket",
-            ticket.id,
-            change,
-            encode(event),
-            ticket.workspace,
-            cause.trace,
-            shard_of(ticket.id),
-            now,
-        )
+        OutboxRow.of("ticket", ticket.id, event.event_id, change, event, ticket.workspace, now, cause.trace)
     )
     return writes.tickets[key]
 

@@ -13,7 +13,6 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 import pytest
 
-from contracts.base import encode
 from contracts.ids import workspace_id
 from contracts.outbound import OutboundMessage
 from contracts.topics import OUTBOUND
@@ -24,7 +23,6 @@ from runtime.kafka import Producer
 from runtime.postgres import Database
 from runtime.settings import Settings, Smarthost
 from runtime.stage import Batch, Delivery, Record
-from sinks.postgres.outbox import shard_of
 from sinks.postgres.source_store import SourceStore
 from sinks.postgres.ticket_store import OutboxRow, Writes
 from sinks.postgres.ticket_writes import write
@@ -317,14 +315,6 @@ async def test_from_the_outbox_to_the_mail_server(
 def _outbox(message: OutboundMessage) -> OutboxRow:
     ticket = message.ticket_id
     assert isinstance(ticket, UUID)
-    return OutboxRow(
-        message.outbound_id,
-        "outbound",
-        ticket,
-        "message",
-        encode(message),
-        message.workspace,
-        None,
-        shard_of(ticket),
-        message.created_at,
+    return OutboxRow.of(
+        "outbound", ticket, message.outbound_id, "message", message, message.workspace, message.created_at
     )
