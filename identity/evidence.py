@@ -37,7 +37,12 @@ class Observation:
 
 def proven_by(message: InboundMessage, shown: Observation) -> str:
     """What proves it, as the history has it: the evidence that the door names, else the account that it came through."""
-    return shown.evidence or f"{message.channel}/{message.account}"
+    return shown.evidence or source(message)
+
+
+def source(message: InboundMessage) -> str:
+    """The account that it came through, as the history has it."""
+    return f"{message.channel}/{message.account}"
 
 
 def observations(

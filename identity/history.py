@@ -8,7 +8,7 @@ from uuid import UUID
 from contracts import ids
 from contracts.proofs import said_by
 from identity.decide import Plan
-from identity.evidence import Observation
+from identity.evidence import Observation, source
 from sinks.postgres.identity_rows import EventRow, MergeRow
 
 
@@ -43,7 +43,7 @@ def _event(plan: Plan, action: str, customer: UUID, shown: Observation, other: U
         message.received_at,
         message.message_id,
         other,
-        f"{message.channel}/{message.account}",
+        source(message),
         shown.evidence,
         actor,
         reason,

@@ -12,6 +12,7 @@ from contracts.errors import Refused
 from contracts.topics import TOPICS
 from frontdesk import console
 from frontdesk.processes import PROCESSES
+from runtime.kafka import ensure_topics
 from runtime.settings import load
 
 
@@ -41,7 +42,6 @@ def run(name: Annotated[str, typer.Argument(help=", ".join(PROCESSES))]) -> None
 
 def migrate() -> None:
     """Applies the migrations and creates the topics that are missing."""
-    from runtime.kafka import ensure_topics
     from sinks.postgres.migrate import migrate as apply_migrations
 
     settings = console.settings()

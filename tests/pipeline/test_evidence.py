@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -178,14 +179,21 @@ async def test_what_proved_a_link_before_it_ended_proves_it_no_more(database: Ds
     assert [link.value for link in ended.links] == [OLD]
 
 
+def merged_by_login(shop: UUID) -> list[InboundMessage]:
+    """A mailbox and a login that are two customers, until the login shows the mailbox."""
+    return [
+        message("mail", email="ann@x.example", proof="verified", workspace=shop),
+        login("chat", "41", None, "k1", workspace=shop),
+        login("both", "41", "ann@x.example", "k1", workspace=shop),
+    ]
+
+
 async def test_whoever_works_on_the_tickets_concerned_is_told(database: Dsns) -> None:
     shop = workspace_id(SHOP.slug)
     async with running_desk(database) as desk:
         await took(
             desk.database,
-            message("mail", email="ann@x.example", proof="verified", workspace=shop),
-            login("chat", "41", None, "k1", workspace=shop),
-            login("both", "41", "ann@x.example", "k1", workspace=shop),
+            *merged_by_login(shop),
             login("other", "42", None, "k2", workspace=shop),
         )
         ((target,),) = await desk.rows("SELECT target FROM merges")
@@ -228,9 +236,7 @@ async def test_links_by_a_handle_that_became_shared_are_looked_at_again(database
     async with running_desk(database) as desk:
         await took(
             desk.database,
-            message("mail", email="ann@x.example", proof="verified", workspace=shop),
-            login("chat", "41", None, "k1", workspace=shop),
-            login("both", "41", "ann@x.example", "k1", workspace=shop),
+            *merged_by_login(shop),
             message("ben", email="ben@firm.example", proof="verified", workspace=shop),
             message("eva", email="eva@x.example", proof="verified", workspace=shop),
             message("many", email="many@x.example", proof="verified", workspace=shop),
