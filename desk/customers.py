@@ -126,7 +126,8 @@ class Customers:
             found = await find(connection, workspace, named)
             key = (workspace, found.root)
             await rule_store.tag_customer(connection, key, tags, remove)
-            return (await rule_store.customer_tags(connection, [key])).get(key, ())
+            tagged = await rule_store.customer_tags(connection, [key])
+            return (await tagged()).get(key, ())
 
     async def preview(self, workspace: UUID, source: str, target: str) -> Preview:
         """What merging the first into the second would do. Raises `Refused` as `merge` does."""

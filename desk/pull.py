@@ -74,8 +74,8 @@ async def _shares(
     now: datetime,
 ) -> list[Share]:
     queues = [(viewer.workspace, department) for department in asked(viewer.agent, rules)]
-    counted = await staff_store.waiting(connection, queues, 1 + most_counted(rules)) if queues else {}
-    lengths = {department: count for (_, department), count in counted.items()}
+    counted = await staff_store.waiting(connection, queues, 1 + most_counted(rules))
+    lengths = {department: count for (_, department), count in (await counted()).items()}
     return shares(viewer.agent, waiting, rules, lengths, now)
 
 

@@ -85,5 +85,5 @@ class Idempotency:
 
     async def _query(self, keys: list[tuple[UUID, UUID]]) -> dict[UUID, str | None]:
         async with self._database.transaction({workspace for workspace, _ in keys}) as connection:
-            stored = await ticket_store.stored(connection, keys)
+            stored = await (await ticket_store.stored(connection, keys))()
         return {key[1]: at.body_sha256 for key, at in stored.items()}

@@ -42,7 +42,7 @@ async def end_shifts(
             off = [a for a in named if rules.attendance.missing(a, said.get(a), now) in OFF]
             stored = await queue_store.held_by(connection, workspace, off, departments, _MOST)
             # The same once more: they may have come back meanwhile.
-            rows = await staff_store.lock_agents(connection, _involved(stored, rules, now))
+            rows = await (await staff_store.lock_agents(connection, _involved(stored, rules, now)))()
             held = {a: row.presence for (_, a), row in rows.items()}
             left = [s for s in stored if rules.attendance.missing(_agent(s), held.get(_agent(s)), now) in OFF]
             await write(connection, _handed_back(left, held, rules, actor, now))

@@ -107,7 +107,7 @@ async def _read(
         for reaction in wanted
         if reaction.rules.reads("customer_tags")
     ]
-    return messages, await rule_store.customer_tags(connection, customers)
+    return messages, await (await rule_store.customer_tags(connection, customers))()
 
 
 def _add(

@@ -28,23 +28,26 @@ async def staff_for(
 ) -> Staff:
     """Staff for all of them. Locks rotations and agents, also the named ones; loads and queues are counted after that."""
     wanted = [(opening, needs(opening.ticket, opening.rules, opening.wanted)) for opening in openings]
-    rotations = await lock_rotations(connection, [need.rotation for _, need in wanted if need.rotation])
-    keys = {(o.ticket.workspace, agent) for o, need in wanted for agent in need.agents}
-    rows = await staff_store.lock_agents(connection, keys.union(agents))
-    staff = Staff(rotations=rotations)
-    staff.last_assigned = {key: row.last_assigned_at for key, row in rows.items() if row.last_assigned_at}
-    staff.said = {key: row.presence for key, row in rows.items() if row.presence}
+    named = {(o.ticket.workspace, agent) for o, need in wanted for agent in need.agents}
     weighed = {(o.ticket.workspace, a): o.rules for o, need in wanted for a in need.loads}
-    for key, channels in (await staff_store.loads(connection, weighed)).items():
-        staff.load[key] = load_of(key[1], channels, weighed[key])
     queues = {(o.ticket.workspace, queue): o.rules for o, need in wanted for queue in need.waiting}
-    if queues:
-        enough = 1 + max(most_counted(rules) for rules in queues.values())
-        staff.waiting = await staff_store.waiting(connection, queues, enough)
+    enough = 1 + max(map(most_counted, queues.values()), default=0)
     customers = [
         (o.ticket.workspace, o.ticket.customer, o.ticket.department) for o, need in wanted if need.affinity
     ]
-    staff.last_agents = await staff_store.last_agents(connection, customers)
+    rotations = await lock_rotations(connection, [need.rotation for _, need in wanted if need.rotation])
+    locked = await staff_store.lock_agents(connection, named.union(agents))
+    loads = await staff_store.loads(connection, weighed)
+    waiting = await staff_store.waiting(connection, queues, enough)
+    last_agents = await staff_store.last_agents(connection, customers)
+    staff = Staff(rotations=await rotations())
+    for key, row in (await locked()).items():
+        if row.last_assigned_at:
+            staff.last_assigned[key] = row.last_assigned_at
+        if row.presence:
+            staff.said[key] = row.presence
+    staff.load = {key: load_of(key[1], channels, weighed[key]) for key, channels in (await loads()).items()}
+    staff.waiting, staff.last_agents = await waiting(), await last_agents()
     return staff
 
 

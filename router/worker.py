@@ -13,8 +13,9 @@ from contracts.base import decoder
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.topics import RESOLVED, Topic
-from router.batch import Item, decide
+from router.batch import decide
 from router.facts import is_routed
+from router.item import Item
 from router.rulesets import RuleSets
 from runtime import metrics
 from runtime.clock import Clock

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import keyed, queries
+from sinks.postgres.sql import Answer, ask, queries
 from sinks.postgres.ticket_store import Key
 
-_rows = partial(keyed, "continuity")
+_ask = partial(ask, "continuity")
 
 
 async def lock_conversations(connection: Connection, keys: Iterable[str]) -> None:
@@ -20,33 +21,40 @@ async def lock_conversations(connection: Connection, keys: Iterable[str]) -> Non
         await connection.execute(queries("continuity")["lock_conversations"], {"keys": wanted})
 
 
-async def families(connection: Connection, customers: Iterable[Key]) -> dict[Key, tuple[UUID, ...]]:
+async def families(connection: Connection, customers: Iterable[Key]) -> Answer[dict[Key, tuple[UUID, ...]]]:
     """Customer -> every id that stands for the same person, sorted, where there is more than the one."""
-    found: dict[Key, list[UUID]] = {}
-    for workspace, customer, member in await _rows(
-        connection, "families", ("workspaces", "customers"), customers
-    ):
-        found.setdefault((workspace, customer), []).append(member)
-    return {key: tuple(sorted(members)) for key, members in found.items() if len(members) > 1}
+
+    def shape(rows: list[tuple[UUID, UUID, UUID]]) -> dict[Key, tuple[UUID, ...]]:
+        found: dict[Key, list[UUID]] = {}
+        for workspace, customer, member in rows:
+            found.setdefault((workspace, customer), []).append(member)
+        return {key: tuple(sorted(members)) for key, members in found.items() if len(members) > 1}
+
+    return await _ask(connection, "families", ("workspaces", "customers"), customers, shape)
 
 
 async def twins(
     connection: Connection, contents: Iterable[tuple[UUID, str, datetime, datetime]]
-) -> dict[tuple[UUID, str], tuple[UUID, UUID, datetime]]:
+) -> Answer[dict[tuple[UUID, str], tuple[UUID, UUID, datetime]]]:
     """(workspace, content) -> the newest message with this content that has a ticket, its ticket, and when it was received.
     Each content is asked for with the times between which that was."""
-    rows = await _rows(connection, "twins", ("workspaces", "contents", "since", "until"), contents)
-    return {(workspace, said): (message, ticket, at) for workspace, said, message, ticket, at in rows}
+
+    def shape(rows: list[tuple[Any, ...]]) -> dict[tuple[UUID, str], tuple[UUID, UUID, datetime]]:
+        return {(workspace, said): (message, ticket, at) for workspace, said, message, ticket, at in rows}
+
+    return await _ask(connection, "twins", ("workspaces", "contents", "since", "until"), contents, shape)
 
 
 async def missed_calls(
     connection: Connection, tickets: Iterable[Key], since: datetime
-) -> dict[UUID, tuple[tuple[str, datetime], ...]]:
+) -> Answer[dict[UUID, tuple[tuple[str, datetime], ...]]]:
     """Ticket -> its calls since then that nobody took, each with its time, in order."""
-    found: dict[UUID, list[tuple[str, datetime]]] = {}
+
+    def shape(rows: list[tuple[UUID, str, datetime]]) -> dict[UUID, tuple[tuple[str, datetime], ...]]:
+        found: dict[UUID, list[tuple[str, datetime]]] = {}
+        for ticket, call, at in rows:
+            found.setdefault(ticket, []).append((call, at))
+        return {ticket: tuple(calls) for ticket, calls in found.items()}
+
     wanted = [(*key, since) for key in tickets]
-    for ticket, call, at in await _rows(
-        connection, "missed_calls", ("workspaces", "tickets", "since"), wanted
-    ):
-        found.setdefault(ticket, []).append((call, at))
-    return {ticket: tuple(calls) for ticket, calls in found.items()}
+    return await _ask(connection, "missed_calls", ("workspaces", "tickets", "since"), wanted, shape)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString, TypeVar, cast
 
 from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from runtime.postgres import Connection
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -69,15 +71,26 @@ def _text(value: Any) -> str | bytes | None:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-async def keyed(
+Answer = Callable[[], Awaitable[T]]
+"""What a statement was asked for; to be awaited once, after everything else that can be asked without knowing it: in a
+`short` transaction all of that is one round trip."""
+
+
+async def ask(
     file: str,
     connection: Connection,
     query: str,
     names: Sequence[str],
     keys: Iterable[tuple[Any, ...]],
+    shape: Callable[[list[Any]], T],
     more: Mapping[str, Any] | None = None,
-) -> list[Any]:
-    """The rows of a query of this file that is asked for many keys at once: each once and sorted, so that locks are taken in
-    order. `names`: of the keys' columns. Without keys nothing is asked."""
+) -> Answer[T]:
+    """Asks a query of this file for many keys at once: each once and sorted, so that locks are taken in order. `names`: of
+    the keys' columns; `shape`: what is made of the rows. Without keys nothing is asked, and there are no rows."""
     rows = sorted(set(keys))
-    return await (await run(connection, queries(file)[query], names, rows, more)).fetchall() if rows else []
+    cursor = await run(connection, queries(file)[query], names, rows, more) if rows else None
+
+    async def answer() -> T:
+        return shape(await cursor.fetchall() if cursor else [])
+
+    return answer

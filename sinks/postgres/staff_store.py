@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import keyed, queries
+from sinks.postgres.sql import Answer, ask, queries
 
 AgentKey = tuple[UUID, str]
 """Workspace and the id of an agent, or of a department."""
 
-_rows = partial(keyed, "staff")
+_ask = partial(ask, "staff")
 
 
 class AgentRow(NamedTuple):
@@ -33,34 +33,49 @@ class AgentState(NamedTuple):
     channels: dict[str, int]
 
 
-async def lock_agents(connection: Connection, keys: Iterable[AgentKey]) -> dict[AgentKey, AgentRow]:
+async def lock_agents(connection: Connection, keys: Iterable[AgentKey]) -> Answer[dict[AgentKey, AgentRow]]:
     """Last of all locks. Agents whom no applied configuration has had are not in it."""
-    rows = await _rows(connection, "lock_agents", ("workspaces", "agents"), keys)
-    return {(workspace, agent): AgentRow(at, presence) for workspace, agent, at, presence in rows}
+
+    def shape(rows: list[tuple[Any, ...]]) -> dict[AgentKey, AgentRow]:
+        return {(workspace, agent): AgentRow(at, presence) for workspace, agent, at, presence in rows}
+
+    return await _ask(connection, "lock_agents", ("workspaces", "agents"), keys, shape)
 
 
-async def loads(connection: Connection, keys: Iterable[AgentKey]) -> dict[AgentKey, dict[str, int]]:
-    """Channel -> unsolved tickets of it that the agent holds; to be called after `lock_agents`."""
-    found: dict[AgentKey, dict[str, int]] = {}
-    for workspace, agent, channel, count in await _rows(connection, "loads", ("workspaces", "agents"), keys):
-        found.setdefault((workspace, agent), {})[channel] = count
-    return found
+async def loads(connection: Connection, keys: Iterable[AgentKey]) -> Answer[dict[AgentKey, dict[str, int]]]:
+    """Channel -> unsolved tickets of it that the agent holds; to be asked after `lock_agents`."""
+
+    def shape(rows: list[tuple[Any, ...]]) -> dict[AgentKey, dict[str, int]]:
+        found: dict[AgentKey, dict[str, int]] = {}
+        for workspace, agent, channel, count in rows:
+            found.setdefault((workspace, agent), {})[channel] = count
+        return found
+
+    return await _ask(connection, "loads", ("workspaces", "agents"), keys, shape)
 
 
-async def waiting(connection: Connection, keys: Iterable[AgentKey], enough: int) -> dict[AgentKey, int]:
+async def waiting(
+    connection: Connection, keys: Iterable[AgentKey], enough: int
+) -> Answer[dict[AgentKey, int]]:
     """Tickets in each department's queue; at most `enough` are counted."""
+
+    def shape(rows: list[tuple[UUID, str, int]]) -> dict[AgentKey, int]:
+        return {(workspace, department): count for workspace, department, count in rows}
+
     names = ("workspaces", "departments")
-    rows = await _rows(connection, "waiting", names, keys, {"enough": enough})
-    return {(workspace, department): count for workspace, department, count in rows}
+    return await _ask(connection, "waiting", names, keys, shape, {"enough": enough})
 
 
 async def last_agents(
     connection: Connection, keys: Iterable[tuple[UUID, UUID, str]]
-) -> dict[tuple[UUID, UUID, str], tuple[str, datetime]]:
+) -> Answer[dict[tuple[UUID, UUID, str], tuple[str, datetime]]]:
     """(workspace, customer, department) -> the agent of the customer's newest ticket there, and when it was opened."""
+
+    def shape(rows: list[tuple[Any, ...]]) -> dict[tuple[UUID, UUID, str], tuple[str, datetime]]:
+        return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
+
     names = ("workspaces", "customers", "departments")
-    rows = await _rows(connection, "last_agents", names, keys)
-    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
+    return await _ask(connection, "last_agents", names, keys, shape)
 
 
 async def presences(connection: Connection, workspace: UUID) -> list[AgentState]:

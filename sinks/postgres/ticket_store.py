@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from contracts.base import Payload, encode
 from runtime.postgres import Connection
 from sinks.postgres.outbox import shard_of
 from sinks.postgres.rows import StoredTicket, stored_tickets
-from sinks.postgres.sql import columns, keyed, queries, run
+from sinks.postgres.sql import Answer, ask, columns, queries, run
 from sinks.postgres.timer_store import TimerKey
 
 Key = tuple[UUID, UUID]
@@ -163,73 +163,105 @@ class Writes:
 
 
 _SQL = "tickets"
-_rows = partial(keyed, _SQL)
+_ask = partial(ask, _SQL)
 
 
-async def lock_customers(connection: Connection, keys: Iterable[Key]) -> set[Key]:
-    """Locks the customers, and the roots of merged ones. Returns those that are erased."""
-    rows = await _rows(connection, "lock_customers", ("workspaces", "customers"), keys)
-    merged = [(workspace, root) for workspace, customer, root, _ in rows if root != customer]
-    await _rows(connection, "lock_customers", ("workspaces", "customers"), merged)
-    return {(workspace, customer) for workspace, customer, _, erased in rows if erased}
+async def lock_customers(connection: Connection, keys: Iterable[Key]) -> Answer[tuple[set[Key], set[Key]]]:
+    """Locks the customers. Answers with those that are erased, and with the roots of those that were merged, which are to
+    be locked as well."""
+
+    def shape(rows: list[tuple[UUID, UUID, UUID, bool]]) -> tuple[set[Key], set[Key]]:
+        erased = {(workspace, customer) for workspace, customer, _, gone in rows if gone}
+        return erased, {(workspace, root) for workspace, customer, root, _ in rows if root != customer}
+
+    return await _ask(connection, "lock_customers", ("workspaces", "customers"), keys, shape)
 
 
-async def stored(connection: Connection, keys: Iterable[Key]) -> dict[Key, StoredAt]:
+async def stored(connection: Connection, keys: Iterable[Key]) -> Answer[dict[Key, StoredAt]]:
     """Which of these messages are stored."""
-    rows = await _rows(connection, "stored", ("workspaces", "messages"), keys)
-    return {(row[0], row[1]): StoredAt(*row[2:]) for row in rows}
+
+    def shape(rows: list[tuple[Any, ...]]) -> dict[Key, StoredAt]:
+        return {(row[0], row[1]): StoredAt(*row[2:]) for row in rows}
+
+    return await _ask(connection, "stored", ("workspaces", "messages"), keys, shape)
 
 
-async def tickets_by_ref(connection: Connection, refs: Iterable[RefKey]) -> dict[RefKey, tuple[UUID, ...]]:
+async def tickets_by_ref(
+    connection: Connection, refs: Iterable[RefKey]
+) -> Answer[dict[RefKey, tuple[UUID, ...]]]:
     """The tickets that these references name."""
-    found: dict[RefKey, tuple[UUID, ...]] = {}
-    for workspace, kind, value, ticket in await _rows(
-        connection, "tickets_by_ref", ("workspaces", "kinds", "values"), refs
-    ):
-        found[(workspace, kind, value)] = (*found.get((workspace, kind, value), ()), ticket)
-    return found
+
+    def shape(rows: list[tuple[UUID, str, str, UUID]]) -> dict[RefKey, tuple[UUID, ...]]:
+        found: dict[RefKey, tuple[UUID, ...]] = {}
+        for *ref, ticket in rows:
+            key = cast(RefKey, tuple(ref))
+            found[key] = (*found.get(key, ()), ticket)
+        return found
+
+    return await _ask(connection, "tickets_by_ref", ("workspaces", "kinds", "values"), refs, shape)
 
 
 async def tickets_by_number(
     connection: Connection, keys: Iterable[tuple[UUID, int]]
-) -> dict[tuple[UUID, int], TicketOwner]:
+) -> Answer[dict[tuple[UUID, int], TicketOwner]]:
     """(workspace, number) -> the ticket. Numbers that nobody has are not in it."""
-    rows = await _rows(connection, "tickets_by_number", ("workspaces", "numbers"), keys)
-    return {(workspace, number): TicketOwner(*owner) for workspace, number, *owner in rows}
+
+    def shape(rows: list[tuple[Any, ...]]) -> dict[tuple[UUID, int], TicketOwner]:
+        return {(workspace, number): TicketOwner(*owner) for workspace, number, *owner in rows}
+
+    return await _ask(connection, "tickets_by_number", ("workspaces", "numbers"), keys, shape)
+
+
+async def ask_tickets(connection: Connection, keys: Iterable[Key]) -> Answer[dict[Key, StoredTicket]]:
+    """Locks the tickets, in order of their ids. Answers with their snapshots."""
+    wanted, names = sorted(set(keys)), ("workspaces", "tickets")
+    cursor = await run(connection, queries(_SQL)["lock_tickets"], names, wanted) if wanted else None
+
+    async def answer() -> dict[Key, StoredTicket]:
+        rows = await stored_tickets(cursor) if cursor else []
+        return {(row.ticket.workspace, row.ticket.id): row for row in rows}
+
+    return answer
 
 
 async def lock_tickets(connection: Connection, keys: Iterable[Key]) -> dict[Key, StoredTicket]:
-    """Locks the tickets, in order of their ids, and returns their snapshots."""
-    wanted = sorted(set(keys))
-    if not wanted:
-        return {}
-    cursor = await run(connection, queries(_SQL)["lock_tickets"], ("workspaces", "tickets"), wanted)
-    return {(row.ticket.workspace, row.ticket.id): row for row in await stored_tickets(cursor)}
+    """`ask_tickets` with its answer."""
+    return await (await ask_tickets(connection, keys))()
 
 
-async def participants(connection: Connection, keys: Iterable[Key]) -> dict[Key, frozenset[tuple[str, str]]]:
+async def participants(
+    connection: Connection, keys: Iterable[Key]
+) -> Answer[dict[Key, frozenset[tuple[str, str]]]]:
     """(kind, value) of everybody who takes part in these tickets."""
-    found: dict[Key, set[tuple[str, str]]] = {}
-    for workspace, ticket, kind, value in await _rows(
-        connection, "participants", ("workspaces", "tickets"), keys
-    ):
-        found.setdefault((workspace, ticket), set()).add((kind, value))
-    return {key: frozenset(values) for key, values in found.items()}
+
+    def shape(rows: list[tuple[UUID, UUID, str, str]]) -> dict[Key, frozenset[tuple[str, str]]]:
+        found: dict[Key, set[tuple[str, str]]] = {}
+        for workspace, ticket, kind, value in rows:
+            found.setdefault((workspace, ticket), set()).add((kind, value))
+        return {key: frozenset(values) for key, values in found.items()}
+
+    return await _ask(connection, "participants", ("workspaces", "tickets"), keys, shape)
 
 
-async def newest_messages(connection: Connection, keys: Iterable[Key]) -> dict[Key, datetime]:
+async def newest_messages(connection: Connection, keys: Iterable[Key]) -> Answer[dict[Key, datetime]]:
     """When the newest message of each ticket happened."""
-    rows = await _rows(connection, "newest_message", ("workspaces", "tickets"), keys)
-    return {(workspace, ticket): at for workspace, ticket, at in rows}
+
+    def shape(rows: list[tuple[UUID, UUID, datetime]]) -> dict[Key, datetime]:
+        return {(workspace, ticket): at for workspace, ticket, at in rows}
+
+    return await _ask(connection, "newest_message", ("workspaces", "tickets"), keys, shape)
 
 
 async def lock_rotations(
     connection: Connection, keys: Iterable[RotationKey]
-) -> dict[RotationKey, tuple[str, ...]]:
+) -> Answer[dict[RotationKey, tuple[str, ...]]]:
     """(workspace, department, category) -> agents in the order of their turns. Made when missing, locked in order."""
+
+    def shape(rows: list[tuple[Any, ...]]) -> dict[RotationKey, tuple[str, ...]]:
+        return {(row[0], row[1], row[2]): tuple(row[3]) for row in rows}
+
     wanted = sorted(set(keys))
     names = ("workspaces", "departments", "categories")
     if wanted:
         await connection.execute(queries(_SQL)["ensure_rotations"], columns(names, wanted))
-    rows = await _rows(connection, "lock_rotations", names, wanted)
-    return {(row[0], row[1], row[2]): tuple(row[3]) for row in rows}
+    return await _ask(connection, "lock_rotations", names, wanted, shape)
