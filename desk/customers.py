@@ -198,7 +198,9 @@ class Customers:
     async def _generation(self, connection: Connection, workspace: UUID, kind: str, value: str) -> int:
         """Of the customer whom a handle founds that somebody has now."""
         key = (workspace, kind, self._tombstones.of(workspace, kind, value))
-        found = await erasure_store.find(connection, [workspace], self._tombstones.fingerprint, [key])
+        found = await (
+            await erasure_store.find(connection, [workspace], self._tombstones.fingerprint, [key])
+        )()
         lost = await customer_reads.lost(connection, workspace, kind, value)
         return lost + 1 + (found[key].generation if key in found else 0)
 

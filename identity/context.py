@@ -1,5 +1,5 @@
 """What is known about a customer when their message is decided on: their orders, the orders that it names, their earlier
-tickets. Read after the batch is committed, and never in a transaction while a shop is asked."""
+tickets. No shop is asked while a transaction is open."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from contracts.workspace import Store, Workspace
 from identity.decide import Plan
 from identity.orders.numbers import named
 from identity.orders.source import MOST_ORDERS, Answers, Asked, OrderSource, ShopOrder, StoreKey
-from runtime.postgres import Database
+from runtime.postgres import Connection
 from sinks.postgres import context_reads
 from sinks.postgres.context_reads import Background, Key
+from sinks.postgres.sql import Answer
 
 Configured = Callable[[UUID], Workspace | None]
 
@@ -39,35 +40,38 @@ class _Message:
 class Contexts:
     """`sources`: by adapter, as the configuration of stores names them."""
 
-    def __init__(self, database: Database, sources: Mapping[str, OrderSource]) -> None:
-        self._database = database
+    def __init__(self, sources: Mapping[str, OrderSource]) -> None:
         self._sources = sources
 
-    async def of(self, plans: Sequence[Plan], config: Configured) -> list[Context]:
-        """One for each plan, in order. Raises `Transient` while Postgres is away; a shop that does not answer only makes
-        its orders unavailable."""
-        messages = {at: _about(plan, config(plan.message.workspace)) for at, plan in enumerate(plans)}
-        known = {at: one for at, one in messages.items() if one is not None}
-        await self._read(list(known.values()))
-        adapters: dict[StoreKey, str] = {}
-        for one in known.values():
-            adapters |= _ask(one, config(one.customer[0]))
-        answers = await self._answers(list(known.values()), adapters)
-        return [_context(known[at], answers) if at in known else Context() for at in range(len(plans))]
+    async def ask(
+        self, connection: Connection, plans: Sequence[Plan], config: Configured
+    ) -> Answer[list[Context]]:
+        """One for each plan, in order; to be asked last in the transaction that writes the plans, and answered after it. The
+        answer raises `Transient` while Postgres is away; a shop that does not answer only makes its orders unavailable."""
+        about = [_about(plan, config(plan.message.workspace)) for plan in plans]
+        known = [one for one in about if one is not None]
+        # One more: the ticket that this very message opened may be there when it is read again.
+        most = 1 + max((one.recent for one in known), default=0)
+        backgrounds = await context_reads.backgrounds(connection, (one.customer for one in known), most)
+
+        async def answer() -> list[Context]:
+            found = await backgrounds()
+            for one in known:
+                one.background = found.get(one.customer, one.background)
+            answers = await self._orders(known, config)
+            return [_context(one, answers) if one else Context() for one in about]
+
+        return answer
 
     async def close(self) -> None:
         for source in self._sources.values():
             await source.close()
 
-    async def _read(self, messages: Sequence[_Message]) -> None:
-        customers = {one.customer for one in messages}
-        if not customers:
-            return
-        # One more: the ticket that this very message opened may be there when it is read again.
-        most = max(one.recent for one in messages) + 1
-        found = await context_reads.backgrounds(self._database, customers, most)
-        for one in messages:
-            one.background = found.get(one.customer, one.background)
+    async def _orders(self, known: Sequence[_Message], config: Configured) -> dict[StoreKey, Answers]:
+        adapters: dict[StoreKey, str] = {}
+        for one in known:
+            adapters |= _ask(one, config(one.customer[0]))
+        return await self._answers(known, adapters)
 
     async def _answers(
         self, messages: Sequence[_Message], adapters: Mapping[StoreKey, str]

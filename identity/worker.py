@@ -35,6 +35,7 @@ from runtime.postgres import Connection, Database
 from runtime.stage import Batch, Delivery, Done, Outcome, Stage
 from sinks.postgres import erasure_store, identity_merges, identity_store, suggestion_store
 from sinks.postgres.config_store import WorkspaceCache
+from sinks.postgres.erasure_store import Tombstone, TombstoneKey
 from sinks.postgres.identity_merges import Key
 from sinks.postgres.identity_rows import CustomerRow, HolderRow
 
@@ -58,7 +59,7 @@ class Identity(Stage[InboundMessage]):
         self._database = database
         self._producer = producer
         self._workspaces = workspaces
-        self._contexts = Contexts(database, orders or {})
+        self._contexts = Contexts(orders or {})
         self._tombstones = tombstones or Tombstones(b"")
         self._shared_handles: dict[UUID, tuple[str, frozenset[Shown]]] = {}
 
@@ -74,59 +75,37 @@ class Identity(Stage[InboundMessage]):
     async def run(self, batch: Batch[InboundMessage]) -> list[Outcome]:
         """Commit, produce, and only then report: a crash in between repeats both, to the same effect."""
         await self._workspaces.refresh(batch.workspaces)
-        accounts = [self._account(delivery.message) for delivery in batch]
-        seen = [self._observed(d.message, account) for d, account in zip(batch, accounts, strict=True)]
         async with self._database.batch(batch.workspaces, len(batch)) as connection:
-            erased = await self._erased(connection, batch, seen)
-            facts = await _facts(connection, batch, seen)
-            facts.erased = erased.generations
-            plans = []
-            for delivery, account, shown in zip(batch, accounts, seen, strict=True):
-                if delivery.message.message_id in erased.messages:
-                    plans.append(Plan(without_person(delivery.message)))
-                    continue
-                plan = resolve(delivery.message, shown, facts, account.claimed if account else "attach")
-                facts.after(plan)
-                plans.append(plan)
-            await identity_store.write(
-                connection,
-                [_customer(plan) for plan in plans if plan.is_new],
-                [row for plan in plans for row in link_events(plan)],
-            )
-            await identity_merges.merge(connection, [row for plan in plans for row in merge_events(plan)])
-            await suggestion_store.add(connection, [row for plan in plans for row in traits(plan)])
+            plans = await self._decided(connection, batch)
+            await _write(connection, plans)
+            contexts = await self._contexts.ask(connection, plans, self._config)
         failpoint("identity.after_commit")
-        known = await self._contexts.of(plans, self._config)
-        resolved = zip(batch, plans, known, strict=True)
+        resolved = zip(batch, plans, await contexts(), strict=True)
         await self._producer.send_all([_outgoing(delivery, plan, one) for delivery, plan, one in resolved])
         failpoint("identity.after_produce")
         for plan in plans:
             metrics.identity_resolutions.labels(plan.message.channel, _decision(plan)).inc()
         return [Done() for _ in plans]
 
-    async def _erased(
-        self, connection: Connection, batch: Batch[InboundMessage], seen: Sequence[Sequence[Observation]]
-    ) -> _Erased:
-        """A message that was erased, or was on its way when its customer was, is passed on without the person."""
-        keys = [
-            self._tombstones.of_message(delivery.message, shown)
-            for delivery, shown in zip(batch, seen, strict=True)
-        ]
-        found = await erasure_store.find(
+    async def _decided(self, connection: Connection, batch: Batch[InboundMessage]) -> list[Plan]:
+        accounts = [self._account(delivery.message) for delivery in batch]
+        seen = [self._observed(d.message, account) for d, account in zip(batch, accounts, strict=True)]
+        keys = [self._tombstones.of_message(d.message, shown) for d, shown in zip(batch, seen, strict=True)]
+        stones = await erasure_store.find(
             connection, batch.workspaces, self._tombstones.fingerprint, chain.from_iterable(keys)
         )
-        erased = _Erased()
-        if not found:
-            return erased
-        for delivery, shown, (own, *handles) in zip(batch, seen, keys, strict=True):
-            accepted = delivery.message.received_at
-            stones = [found[key] for key in handles if key in found]
-            if own in found or any(stone.until and accepted <= stone.until for stone in stones):
-                erased.messages.add(delivery.message.message_id)
-            for observation, key in zip(shown, handles, strict=True):
-                if key in found:
-                    erased.generations[observation.key] = found[key].generation
-        return erased
+        facts = await _facts(connection, batch, seen)
+        erased = _erased(batch, seen, keys, await stones())
+        facts.erased = erased.generations
+        plans = []
+        for delivery, account, shown in zip(batch, accounts, seen, strict=True):
+            if delivery.message.message_id in erased.messages:
+                plans.append(Plan(without_person(delivery.message)))
+                continue
+            plan = resolve(delivery.message, shown, facts, account.claimed if account else "attach")
+            facts.after(plan)
+            plans.append(plan)
+        return plans
 
     def _account(self, message: InboundMessage) -> Account | None:
         return self._workspaces.account(message.workspace, message.channel, message.account)
@@ -156,6 +135,28 @@ class _Erased:
 
     messages: set[UUID] = field(default_factory=set)
     generations: dict[HandleKey, int] = field(default_factory=dict)
+
+
+def _erased(
+    batch: Batch[InboundMessage],
+    seen: Sequence[Sequence[Observation]],
+    keys: Sequence[Sequence[TombstoneKey]],
+    found: Mapping[TombstoneKey, Tombstone],
+) -> _Erased:
+    """A message that was erased, or was on its way when its customer was, is passed on without the person. `keys`: of each
+    message and what it shows (`Tombstones.of_message`)."""
+    erased = _Erased()
+    if not found:
+        return erased
+    for delivery, shown, (own, *handles) in zip(batch, seen, keys, strict=True):
+        accepted = delivery.message.received_at
+        stones = [found[key] for key in handles if key in found]
+        if own in found or any(stone.until and accepted <= stone.until for stone in stones):
+            erased.messages.add(delivery.message.message_id)
+        for observation, key in zip(shown, handles, strict=True):
+            if key in found:
+                erased.generations[observation.key] = found[key].generation
+    return erased
 
 
 def _named(batch: Batch[InboundMessage]) -> set[Key]:
@@ -191,6 +192,16 @@ async def _facts(
     for row in rows:
         _add(facts, row)
     return facts
+
+
+async def _write(connection: Connection, plans: Sequence[Plan]) -> None:
+    await identity_store.write(
+        connection,
+        [_customer(plan) for plan in plans if plan.is_new],
+        [row for plan in plans for row in link_events(plan)],
+    )
+    await identity_merges.merge(connection, [row for plan in plans for row in merge_events(plan)])
+    await suggestion_store.add(connection, [row for plan in plans for row in traits(plan)])
 
 
 def _changing(message: InboundMessage, shown: Sequence[Observation], named: bool) -> Sequence[Observation]:

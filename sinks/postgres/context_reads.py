@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
 from contracts.resolved import RecentTicket
-from runtime.postgres import Database
-from sinks.postgres.sql import columns, queries
+from runtime.postgres import Connection
+from sinks.postgres.sql import Answer, ask
 
 Key = tuple[UUID, UUID]
 """Workspace and root customer."""
@@ -18,6 +19,8 @@ Key = tuple[UUID, UUID]
 Contact = Literal["email", "phone"]
 
 _SUMMARY = 140
+
+_ask = partial(ask, "context")
 
 
 @dataclass(slots=True)
@@ -29,17 +32,24 @@ class Background:
     recent: list[RecentTicket] = field(default_factory=list)
 
 
-async def backgrounds(database: Database, customers: Collection[Key], most: int) -> dict[Key, Background]:
+async def backgrounds(
+    connection: Connection, customers: Iterable[Key], most: int
+) -> Answer[dict[Key, Background]]:
     """Of these root customers with everybody merged into them; at most so many tickets of each."""
-    arrays = columns(("workspaces", "customers"), sorted(customers)) | {"most": most}
-    found: dict[Key, Background] = {}
-    sql, workspaces = queries("context"), {workspace for workspace, _ in customers}
-    handles, recent = await database.fetch_all(workspaces, (sql["handles"], arrays), (sql["recent"], arrays))
-    for workspace, root, kind, value, proven in handles:
-        found.setdefault((workspace, root), Background()).handles[(kind, value)] = proven
-    for workspace, root, *ticket in recent:
-        found.setdefault((workspace, root), Background()).recent.append(_recent(*ticket))
-    return found
+    names = ("workspaces", "customers")
+    wanted = set(customers)
+    handles = await _ask(connection, "handles", names, wanted, list)
+    recent = await _ask(connection, "recent", names, wanted, list, {"most": most})
+
+    async def answer() -> dict[Key, Background]:
+        found: dict[Key, Background] = {}
+        for workspace, root, kind, value, proven in await handles():
+            found.setdefault((workspace, root), Background()).handles[(kind, value)] = proven
+        for workspace, root, *ticket in await recent():
+            found.setdefault((workspace, root), Background()).recent.append(_recent(*ticket))
+        return found
+
+    return answer
 
 
 def _recent(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from contracts.errors import Transient
 from runtime.postgres import Connection, together
-from sinks.postgres.sql import columns, queries
+from sinks.postgres.sql import Answer, columns, queries
 
 TombstoneKey = tuple[UUID, str, bytes]
 """Workspace, kind, digest."""
@@ -41,10 +41,10 @@ class HeldValue(NamedTuple):
 
 async def find(
     connection: Connection, workspaces: Sequence[UUID], fingerprint: bytes, keys: Iterable[TombstoneKey]
-) -> dict[TombstoneKey, Tombstone]:
+) -> Answer[dict[TombstoneKey, Tombstone]]:
     """Which of these are erased. From here to the end of the transaction nothing is erased in these workspaces.
 
-    Raises `Transient` when their digests were made with another key: with this one nobody would be known again.
+    The answer raises `Transient` when their digests were made with another key: with this one nobody would be known again.
     """
     wanted = sorted(set(keys))
     sql, listed = queries("erasures"), sorted(workspaces)
@@ -52,9 +52,13 @@ async def find(
         await connection.execute(sql["fence"], {"lock_class": _LOCK_CLASS, "workspaces": listed})
         used = await connection.execute(sql["keys"], {"workspaces": listed})
         found = await connection.execute(sql["find"], columns(_KEY, wanted))
-    for _, made_with in await used.fetchall():
-        _check(made_with, fingerprint)
-    return {wanted[n - 1]: Tombstone(*row) for n, *row in await found.fetchall()}
+
+    async def answer() -> dict[TombstoneKey, Tombstone]:
+        for _, made_with in await used.fetchall():
+            _check(made_with, fingerprint)
+        return {wanted[n - 1]: Tombstone(*row) for n, *row in await found.fetchall()}
+
+    return answer
 
 
 async def shut(connection: Connection, workspace: UUID, fingerprint: bytes) -> None:
