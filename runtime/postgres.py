@@ -18,11 +18,11 @@ import psycopg
 from psycopg import AsyncConnection, AsyncPipeline
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
-from psycopg.types.array import ListBinaryDumper
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from contracts.errors import Poison, Transient
 from runtime import metrics
+from runtime.arrays import ArrayDumper
 
 Connection = AsyncConnection[TupleRow]
 
@@ -231,4 +231,4 @@ for _state in ("idle", "used", "waiting"):
 async def _configure(connection: Connection) -> None:
     """Lists go as binary arrays: as text every quote of every document would be looked for and escaped, which costs a
     writer half of its time."""
-    connection.adapters.register_dumper(list, ListBinaryDumper)
+    connection.adapters.register_dumper(list, ArrayDumper)

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.types.array import ListBinaryDumper
 
 from contracts.topics import TICKET
+from runtime.arrays import ArrayDumper
 from runtime.kafka import begin_offsets, end_offsets, read_range
 from runtime.stage import Record
 from sinks.postgres.outbox import shard_of
@@ -135,7 +135,7 @@ def _write(connection: psycopg.Connection[Any], tables: Sequence[Table], binary:
     work = [[_arrays(table, number, batches) for table in tables] for number in range(batches)]
     connection.prepare_threshold = 0
     if binary:
-        connection.adapters.register_dumper(list, ListBinaryDumper)
+        connection.adapters.register_dumper(list, ArrayDumper)
     began = 0.0
     for number, batch in enumerate(work):
         if number == 1:
