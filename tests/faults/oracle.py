@@ -12,6 +12,7 @@ from contracts.topics import TICKET
 from runtime.kafka import begin_offsets, end_offsets, read_range
 from tests.faults.load import Ledger
 from tests.support.chain import Chain
+from tests.support.loads import COUNTED, KEPT
 
 _event = decoder(TicketEvent)
 
@@ -50,6 +51,7 @@ def _check_tickets(chain: Chain) -> None:
         "WHERE m.workspace = t.workspace AND m.ticket_id = t.ticket_id) AS held ON true WHERE t.messages <> held.n"
     )
     assert not torn, f"tickets that miscount their messages: {torn[:3]}"
+    assert chain.rows(KEPT) == chain.rows(COUNTED), "agents whose load is not what they hold"
 
 
 def _check_topic(chain: Chain) -> None:

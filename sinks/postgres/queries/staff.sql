@@ -9,10 +9,10 @@ FOR NO KEY UPDATE OF a
 
 -- name: loads
 -- Unsolved tickets an agent holds, by channel: what one of a channel weighs is configuration.
-SELECT t.workspace, t.agent, t.channel, count(*)
+SELECT l.workspace, l.agent, l.channel, l.held
 FROM unnest(%(workspaces)s::uuid[], %(agents)s::text[]) AS wanted(workspace, agent)
-JOIN tickets t ON t.workspace = wanted.workspace AND t.agent = wanted.agent AND t.status <> 'solved'
-GROUP BY t.workspace, t.agent, t.channel
+JOIN agent_loads l ON l.workspace = wanted.workspace AND l.agent = wanted.agent
+WHERE l.held <> 0
 
 -- name: waiting
 -- How many tickets wait in the queue of each department, counted up to a number that is enough to know.
@@ -42,10 +42,8 @@ CROSS JOIN LATERAL (
 -- name: presences
 -- What each agent of a workspace has said of themselves, and what they hold.
 SELECT a.agent, a.presence, a.presence_since,
-       (SELECT coalesce(json_object_agg(held.channel, held.count), '{}')
-        FROM (SELECT t.channel, count(*) FROM tickets t
-              WHERE t.workspace = a.workspace AND t.agent = a.agent AND t.status <> 'solved'
-              GROUP BY t.channel) AS held)
+       (SELECT coalesce(json_object_agg(l.channel, l.held), '{}') FROM agent_loads l
+        WHERE l.workspace = a.workspace AND l.agent = a.agent AND l.held <> 0)
 FROM agents a
 WHERE a.workspace = %(workspace)s
 ORDER BY a.agent
