@@ -29,7 +29,8 @@ def table(languages: Sequence[str]) -> Table:
     """Languages that the model does not know are left out."""
     # py3langid's own reader unpacks to /tmp, which is too small for it in our containers (deploy/docker-compose.yml).
     with np.load(BytesIO(lzma.decompress((MODEL_DIR / MODEL_FILE).read_bytes()))) as model:
-        return _table(model, [at for at, name in enumerate(model["classes"]) if name in languages])
+        columns = [at for at, name in enumerate(model["classes"]) if name in languages]
+        return _table(model, columns) if columns else Table()
 
 
 def _table(model: Model, columns: list[int]) -> Table:

@@ -19,23 +19,23 @@ UNIT = 1 << 24
 
 
 class Table(msgspec.Struct, frozen=True):
-    """As one process hands it to another on the same machine. Arrays are bytes of unsigned 32-bit numbers."""
+    """As one process hands it to another on the same machine; empty where no language is known. Arrays are bytes of unsigned 32-bit numbers."""
 
-    owner: bytes
+    owner: bytes = b""
     """By slot: the node whose child it is."""
-    beyond: bytes
+    beyond: bytes = b""
     """By slot: the node to go on from."""
-    back: bytes
+    back: bytes = b""
     """By node: the node of its longest suffix. Node 0 is the root, and owns a slot for every byte."""
-    feature: bytes
+    feature: bytes = b""
     """By slot: the longest n-gram that ends there; 0 for none."""
-    cost: bytes
+    cost: bytes = b""
     """By feature: which of the costs it has."""
-    costs: bytes
+    costs: bytes = b""
     """64-bit little-endian numbers, one a language, again and again: how much a feature speaks against each. None costs 0."""
-    languages: tuple[str, ...]
+    languages: tuple[str, ...] = ()
     """One named twice is written in two scripts."""
-    start: tuple[int, ...]
+    start: tuple[int, ...] = ()
     """Costs before anything is read, in units."""
 
 
@@ -48,14 +48,15 @@ class Model:
         )
         # All languages in one number: they are summed at once, and few numbers serve many n-grams.
         size = 8 * len(table.languages)
-        costs = [
-            int.from_bytes(table.costs[at : at + size], "little") for at in range(0, len(table.costs), size)
-        ]
+        starts = range(0, len(table.costs), size or 1)
+        costs = [int.from_bytes(table.costs[at : at + size], "little") for at in starts]
         self._cost = tuple(map(costs.__getitem__, array("I", table.cost)))
         self._languages, self._start = table.languages, table.start
 
-    def likeliest(self, text: bytes) -> str:
-        """Of the languages of the table; the first for a text in which the model knows nothing."""
+    def likeliest(self, text: bytes) -> str | None:
+        """Of the languages of the table, None where it has none; the first for a text in which the model knows nothing."""
+        if not self._languages:
+            return None
         cost, found = self._cost, self._found(text)
         once = sum([cost[feature] for feature in found])
         if not once:

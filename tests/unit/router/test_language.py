@@ -102,3 +102,9 @@ def test_without_a_model_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(RuntimeError, match="no language model"):
             detector.language("Der Drucker geht nicht mehr")
     assert detector.language("Der Drucker geht nicht mehr") == "de"
+
+
+def test_languages_that_the_model_does_not_know_are_never_found() -> None:
+    text = "Drukarka nie działa od wczoraj"
+    assert Detector(("xx", "yy")).language(text) is None
+    assert Detector(("xx", "pl")).language(text) == "pl"
