@@ -10,21 +10,39 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, LiteralString, Protocol
 from uuid import UUID
 from weakref import WeakSet
 
 import psycopg
-from psycopg import AsyncConnection, AsyncPipeline
-from psycopg.abc import PQGen
+from psycopg import AsyncConnection
+from psycopg.pq.abc import PGresult
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from contracts.errors import Poison, Transient
 from runtime import metrics
 from runtime.arrays import ArrayDumper
+from runtime.gathering import Parameters, Prepared, gathering
 
-Connection = AsyncConnection[TupleRow]
+
+class Result(Protocol):
+    """What a statement answers."""
+
+    @property
+    def pgresult(self) -> PGresult | None:
+        """As the server gave it; in a `short` transaction not before the rows are fetched."""
+
+    async def fetchall(self) -> list[TupleRow]: ...
+
+    async def fetchone(self) -> TupleRow | None: ...
+
+
+class Connection(Protocol):
+    """What a unit of work does its work with, in a transaction of either kind."""
+
+    async def execute(self, query: LiteralString, params: Parameters = None, /) -> Result: ...
+
 
 # Below the consumer's session time-out, so that a stuck statement never costs the membership.
 # Plans are made for the values at hand: a generic one made for empty tables would stay with the session.
@@ -58,41 +76,10 @@ _SEE = "SELECT set_config('app.workspaces', %s, true)"
 _SEE_AND_KEEP_PLANS = _SEE + ", set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 
-class _Gathering(AsyncPipeline):
-    """Sends nothing before an answer is waited for: to wake the server for each statement would cost more than all of
-    them. (With a psycopg that does not ask these methods any more it is slower, nothing else.)"""
-
-    def _communicate_gen(self) -> PQGen[None]:
-        while self.command_queue:
-            self.command_queue.popleft()()
-        yield from ()
-
-    def _fetch_gen(self, *, flush: bool) -> PQGen[None]:
-        # With a Sync the server takes a transaction for idle while it waits for us, and ends that of a stuck process.
-        if flush and self.result_queue and self.result_queue[-1] is not None:
-            self._enqueue_sync()
-            yield from self._communicate_gen()
-        yield from super()._fetch_gen(flush=flush)
-
-    def _sync_gen(self) -> PQGen[None]:
-        # Here psycopg counts on it that all was sent.
-        yield from self._exit_gen()
-
-
-class _Pooled(AsyncConnection[TupleRow]):
+class _Pooled(Prepared):
     """A connection that knows when its last use ended well."""
 
     used_at = _NEVER
-
-    @asynccontextmanager
-    async def gathering(self) -> AsyncIterator[None]:
-        """As `pipeline`, for statements that are small and wanted at once."""
-        self._pipeline = _Gathering(self)
-        try:
-            async with self._pipeline:
-                yield
-        finally:
-            self._pipeline = None
 
 
 class Database:
@@ -131,7 +118,7 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def transaction(self, workspaces: Iterable[UUID] = ()) -> AsyncIterator[Connection]:
+    async def transaction(self, workspaces: Iterable[UUID] = ()) -> AsyncIterator[AsyncConnection[TupleRow]]:
         """One READ COMMITTED transaction that sees these workspaces only (none: tables without a workspace).
 
         Raises `Transient` or `Poison` as the module says; either way nothing of it is stored.
@@ -148,11 +135,11 @@ class Database:
         So plans are kept (write statements that have one good plan, whatever their values), and a statement is only waited
         for where its rows are fetched: what is wrong with one may be raised by a later one, or at the end.
         """
-        async with self._connection() as connection, connection.gathering():
-            await connection.execute("BEGIN")
-            await connection.execute(_SEE_AND_KEEP_PLANS, [_visible(workspaces)])
-            yield connection
-            await connection.execute("COMMIT")
+        async with self._connection() as connection, gathering(connection) as gathered:
+            await gathered.execute("BEGIN")
+            await gathered.execute(_SEE_AND_KEEP_PLANS, [_visible(workspaces)])
+            yield gathered
+            await gathered.execute("COMMIT")
 
     def batch(self, workspaces: Iterable[UUID], messages: int) -> AbstractAsyncContextManager[Connection]:
         """A `transaction` for so many messages, or a `short` one where they are few. For many it pays to find the best way to
@@ -169,11 +156,11 @@ class Database:
     ) -> list[list[TupleRow]]:
         """The same for several statements with their parameters."""
         async with self._connection() as connection:
-            # What is sent up to the end of a pipeline is one transaction.
-            async with connection.gathering():
-                await connection.execute(_SEE, [_visible(workspaces)])
-                cursors = [await connection.execute(*statement) for statement in statements]
-            return [await cursor.fetchall() for cursor in cursors]
+            # What goes out together is one transaction.
+            async with gathering(connection) as gathered:
+                await gathered.execute(_SEE, [_visible(workspaces)])
+                answers = [await gathered.execute(*statement) for statement in statements]
+            return [await answer.fetchall() for answer in answers]
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Pooled]:
@@ -203,7 +190,7 @@ class Database:
 def together(connection: Connection) -> AbstractAsyncContextManager[Any]:
     """Statements within it go out in one round trip, the end of it waits for them; in a `short` transaction they go with
     what comes after them."""
-    return nullcontext() if connection.pgconn.pipeline_status else connection.pipeline()
+    return connection.pipeline() if isinstance(connection, AsyncConnection) else nullcontext()
 
 
 def _begin(workspaces: Iterable[UUID]) -> bytes:
@@ -228,7 +215,7 @@ for _state in ("idle", "used", "waiting"):
     metrics.db_pool.labels(_state).set_function(partial(_count, _state))
 
 
-async def _configure(connection: Connection) -> None:
+async def _configure(connection: AsyncConnection[TupleRow]) -> None:
     """Lists go as binary arrays: as text every quote of every document would be looked for and escaped, which costs a
     writer half of its time."""
     connection.adapters.register_dumper(list, ArrayDumper)

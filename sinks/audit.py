@@ -143,10 +143,10 @@ class Sealer(Periodic):
 
 async def _leaves(connection: Connection, xid_from: int, xid_to: int) -> list[bytes]:
     parameters = {"xid_from": str(xid_from), "xid_to": str(xid_to)}
-    cursor = await connection.execute(queries("audit")["leaves"], parameters)
+    rows = await (await connection.execute(queries("audit")["leaves"], parameters)).fetchall()
     return [
         workspace.bytes + ticket.bytes + version.to_bytes(8, "big") + hash_
-        async for workspace, ticket, version, hash_ in cursor
+        for workspace, ticket, version, hash_ in rows
     ]
 
 

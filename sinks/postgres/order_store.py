@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
 from contracts.resolved import Order
-from runtime.postgres import Connection, Database
+from runtime.postgres import Database
 from sinks.postgres.sql import columns, queries
 
 
@@ -42,7 +45,7 @@ class OrderRow(NamedTuple):
         )
 
 
-async def put(connection: Connection, rows: Iterable[OrderRow]) -> int:
+async def put(connection: AsyncConnection[TupleRow], rows: Iterable[OrderRow]) -> int:
     """Adds orders and renews those that are there, unless what is there is newer. Returns how many were written. Of two
     rows of one order the newer counts."""
     newest = {row[:3]: row for row in sorted(rows, key=lambda row: row.updated_at)}

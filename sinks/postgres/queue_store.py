@@ -7,10 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from psycopg import AsyncCursor
-from psycopg.rows import TupleRow
-
-from runtime.postgres import Connection, Database
+from runtime.postgres import Result, Connection, Database
 from sinks.postgres.rows import StoredTicket, stored_tickets
 from sinks.postgres.sql import columns, queries, run
 from sinks.postgres.ticket_store import lock_tickets
@@ -117,12 +114,12 @@ async def lock_puller(connection: Connection, workspace: UUID, agent: str) -> li
     return held if await row.fetchone() else None
 
 
-async def _pulled_by(connection: Connection, workspace: UUID, agent: str) -> AsyncCursor[TupleRow]:
+async def _pulled_by(connection: Connection, workspace: UUID, agent: str) -> Result:
     parameters = {"workspace": workspace, "agent": agent}
     return await connection.execute(queries(_SQL)["pulled_by"], parameters)
 
 
-async def _held(rows: AsyncCursor[TupleRow]) -> list[Held]:
+async def _held(rows: Result) -> list[Held]:
     return [Held(*row) for row in await rows.fetchall()]
 
 

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from psycopg import AsyncCursor
-from psycopg.rows import TupleRow
 
 from contracts.base import Payload, decoder, encode
 from contracts.resolved import Context
 from contracts.ticket import Deadline, Measured, Moment, Ticket
+from runtime.postgres import Result
 
 
 class _Clocks(Payload, frozen=True, kw_only=True):
@@ -42,7 +41,7 @@ class StoredTicket(NamedTuple):
     audit_head: bytes
 
 
-async def stored_tickets(cursor: AsyncCursor[TupleRow]) -> list[StoredTicket]:
+async def stored_tickets(cursor: Result) -> list[StoredTicket]:
     """The rows of a query that selects every column of `tickets` by name (documents as text: `deadline::text AS deadline`), in any
     order; further columns are ignored. Raises `KeyError` for a query that forgot one."""
     # First, since until then it may not have been waited for.

@@ -9,10 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar, cast
 
-from psycopg import AsyncCursor
-from psycopg.rows import TupleRow
-
-from runtime.postgres import Connection
+from runtime.postgres import Connection, Result
 
 T = TypeVar("T")
 
@@ -48,7 +45,7 @@ async def run(
     names: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
     more: Mapping[str, Any] | None = None,
-) -> AsyncCursor[TupleRow]:
+) -> Result:
     """Runs a query that takes one array a column. `names`: of these columns; `more`: its other parameters."""
     if len(rows) != 1:
         return await connection.execute(query, columns(names, rows) | dict(more or {}))

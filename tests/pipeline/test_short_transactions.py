@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from contracts.errors import Poison
 from contracts.ids import workspace_id
+from runtime import gathering
 from runtime.postgres import Connection, Database, together
 from sinks.postgres.sql import run
 from tests.support.routing import WORKSPACE
@@ -78,6 +80,55 @@ async def test_who_gives_up_leaves_nothing_behind(database: Dsns) -> None:
             assert await _agents(app) == []
 
 
+async def _fail_at_length(app: Database) -> None:
+    async with app.transaction([WORKSPACE]) as connection:
+        await connection.execute("SELECT 1")
+        await connection.execute("SELECT 1")
+        raise KeyError
+
+
+async def _prepared(app: Database) -> list[str]:
+    rows = await app.fetch([], "SELECT name FROM pg_prepared_statements ORDER BY prepare_time, name")
+    return [name for (name,) in rows]
+
+
+async def test_a_refusal_costs_no_plan_and_what_the_session_forgot_is_prepared_again(database: Dsns) -> None:
+    async with Database(database.app, max_size=1) as app:
+        await _fail(app, ("ann",))
+        known = await _prepared(app)
+        with pytest.raises(KeyError):
+            await _fail(app, ("ben",), error=KeyError())
+        assert (await _prepared(app))[: len(known)] == known
+        # psycopg empties the session's memory with its own rollback.
+        for _ in range(3):
+            with pytest.raises(KeyError):
+                await _fail_at_length(app)
+        assert len(await _prepared(app)) < len(known)
+        await _fail(app, ("ben",))
+        assert await _agents(app) == ["ann", "ben"]
+
+
+async def test_a_statement_that_cannot_be_prepared_is_no_obstacle_to_the_next(database: Dsns) -> None:
+    async with Database(database.app, max_size=1) as app:
+        for _ in range(2):
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                await app.fetch([], "SELECT 1 FROM nothing_of_this_name")
+            with pytest.raises(Poison):
+                await app.fetch([], "SELECT %(word)s::int", {"word": "seven"})
+        assert await app.fetch([], "SELECT %s::int, 5 %% 3", [7]) == [(7, 2)]
+        assert await app.fetch([], "SELECT '%s'") == [("%s",)]
+
+
+async def test_beyond_so_many_statements_they_go_without_a_name(
+    database: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "_MOST_PREPARED", 3)
+    async with Database(database.app, max_size=1) as app:
+        for number in range(5):
+            assert await app.fetch([], f"SELECT {number} + %(more)s", {"more": 1}) == [(number + 1,)]
+        assert len(await _prepared(app)) == 3
+
+
 async def test_it_sees_its_workspaces_only_and_so_does_a_single_statement(database: Dsns) -> None:
     async with Database(database.app, max_size=1) as app:
         async with app.short([WORKSPACE]) as connection:
@@ -93,10 +144,10 @@ async def test_statements_wait_for_each_other_on_this_side(database: Dsns) -> No
 
         async def state() -> str:
             query = "SELECT state FROM pg_stat_activity WHERE pid = %s"
-            ((found,),) = await beside.fetch([], query, [connection.info.backend_pid])
+            ((found,),) = await beside.fetch([], query, [pid])
             return str(found)
 
-        await app.fetch([], "SELECT 1")
+        ((pid,),) = await app.fetch([], "SELECT pg_backend_pid()")
         async with app.short([WORKSPACE]) as connection:
             cursor = await connection.execute("SELECT 1")
             assert await state() == "idle"
