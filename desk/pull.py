@@ -18,7 +18,7 @@ from runtime import metrics
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import staff_store
-from sinks.postgres.queue_store import Held, Share, lock_puller, take_next, what_waits
+from sinks.postgres.queue_store import Held, Share, take_next, what_waits
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import write_change
 
@@ -53,10 +53,11 @@ class Pull:
             _check(held, viewer, rules)
             wanted = await _shares(connection, viewer, rules, waiting, now)
             left, spoken = _within(wanted, held, rules), languages(viewer.agent, rules)
-            stored = await take_next(connection, viewer.workspace, left, spoken)
+            if not left:
+                return None
+            stored, again = await take_next(connection, viewer.workspace, viewer.agent, left, spoken)
             if stored is None:
                 return None
-            again = await lock_puller(connection, viewer.workspace, viewer.agent)
             if again is None:
                 raise Refused("unknown_agent", "the configuration has no such agent", status=403)
             _check(again, viewer, rules)

@@ -44,9 +44,9 @@ async def end(database: Database, chat: ChatKey, now: datetime) -> bool:
 
 
 async def end_of_ticket(connection: Connection, workspace: UUID, ticket: UUID, now: datetime) -> None:
-    """An agent has solved the ticket."""
-    parameters = {"workspace": workspace, "ticket": ticket, "now": now}
-    await _ended(connection, "end_sessions_of_ticket", parameters)
+    """An agent has solved the ticket. Its tabs are told at the commit."""
+    parameters = {"workspace": workspace, "ticket": ticket, "now": now, "what": Told.ENDED.value}
+    await connection.execute(queries("chat")["end_sessions_of_ticket"], parameters)
 
 
 async def end_silent(database: Database, before: datetime, now: datetime) -> None:

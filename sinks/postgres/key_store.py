@@ -42,7 +42,7 @@ class KeyStore:
     async def find(self, workspaces: Sequence[UUID], key_id: str) -> StoredKey | None:
         """The key with this id, unless it is revoked."""
         parameters = {"workspaces": list(workspaces), "key_id": key_id}
-        rows = await self._database.fetch(workspaces, queries("keys")["find_key"], parameters)
+        rows = await self._database.look_up(workspaces, queries("keys")["find_key"], parameters)
         return StoredKey(*rows[0]) if rows else None
 
     async def revoke(self, workspace: UUID, key_id: str, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from runtime.postgres import Result, Connection, Database
+from runtime.postgres import Connection, Database, Result
 from sinks.postgres.rows import StoredTicket, stored_tickets
 from sinks.postgres.sql import columns, queries, run
 from sinks.postgres.ticket_store import lock_tickets
@@ -53,15 +53,23 @@ async def pairs(
 
 
 async def take_next(
-    connection: Connection, workspace: UUID, shares: Sequence[Share], languages: Sequence[str]
-) -> StoredTicket | None:
-    """The first ticket of these queues together that nobody else is just taking, locked. Two never get the same one.
-    `languages`: of the agent, none for all."""
-    for depth in _DEPTHS:
-        # The first few are enough unless others are at them: then further down.
-        if found := await _take(connection, workspace, shares, depth, 1, list(languages) or None, False):
-            return found[0]
-    return None
+    connection: Connection, workspace: UUID, agent: str, shares: Sequence[Share], languages: Sequence[str]
+) -> tuple[StoredTicket | None, list[Held] | None]:
+    """The first ticket of these queues together that nobody else is just taking, locked: two never get the same one. With it,
+    after the agent is locked as `staff_store.lock_agents` does it, what they have pulled by then; None where no applied
+    configuration has had them. `languages`: of the agent, none for all. Asked together in a `short` transaction."""
+    spoken = list(languages) or None
+    first = await _take(connection, workspace, shares, _DEPTHS[0], 1, spoken, False)
+    keys = [(workspace, agent)]
+    known = await run(connection, queries("staff")["lock_agents"], ("workspaces", "agents"), keys)
+    held = await _pulled_by(connection, workspace, agent)
+    found = await stored_tickets(first)
+    for depth in _DEPTHS[1:]:
+        if found:
+            break
+        # Others are at the first few: further down. After the agent's lock, but this waits for nobody's.
+        found = await stored_tickets(await _take(connection, workspace, shares, depth, 1, spoken, False))
+    return found[0] if found else None, await _held(held) if await known.fetchone() else None
 
 
 async def take_offered(
@@ -69,7 +77,9 @@ async def take_offered(
 ) -> list[StoredTicket]:
     """At most `depth` of each queue and `limit` in all, locked, in their order, but for those that are left in the queue on
     purpose."""
-    return await _take(connection, workspace, shares, depth, limit, None, True)
+    if not shares:
+        return []
+    return await stored_tickets(await _take(connection, workspace, shares, depth, limit, None, True))
 
 
 async def _take(
@@ -80,14 +90,12 @@ async def _take(
     limit: int,
     languages: list[str] | None,
     offered: bool,
-) -> list[StoredTicket]:
-    if not shares:
-        return []
+) -> Result:
     rows = [(s.department, s.category, s.skilled, s.cutoff) for s in shares]
     parameters: dict[str, Any] = dict(columns(("departments", "categories", "skilled", "cutoffs"), rows))
     parameters |= {"workspace": workspace, "depth": depth, "limit": limit}
     parameters |= {"languages": languages, "offered": offered}
-    return await stored_tickets(await connection.execute(queries(_SQL)["take"], parameters))
+    return await connection.execute(queries(_SQL)["take"], parameters)
 
 
 async def pulled_by(connection: Connection, workspace: UUID, agent: str) -> list[Held]:
@@ -102,16 +110,6 @@ async def what_waits(
     held = await _pulled_by(connection, workspace, agent)
     waiting = await pairs(connection, workspace, departments)
     return await _held(held), waiting
-
-
-async def lock_puller(connection: Connection, workspace: UUID, agent: str) -> list[Held] | None:
-    """Locks the agent, as `staff_store.lock_agents` does; what they have pulled by then, None where no applied configuration
-    has had them."""
-    row = await run(
-        connection, queries("staff")["lock_agents"], ("workspaces", "agents"), [(workspace, agent)]
-    )
-    held = await pulled_by(connection, workspace, agent)
-    return held if await row.fetchone() else None
 
 
 async def _pulled_by(connection: Connection, workspace: UUID, agent: str) -> Result:

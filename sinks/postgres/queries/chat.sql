@@ -106,12 +106,16 @@ WHERE s.workspace = %(workspace)s AND s.account = %(account)s AND s.conversation
 RETURNING s.workspace, s.account, s.conversation
 
 -- name: end_sessions_of_ticket
--- Whoever solves a ticket closes its chat.
-UPDATE chat_sessions s SET ended_at = %(now)s, ended_by = 'agent'
-FROM messages m
-WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s AND m.channel = 'chat'
-  AND s.workspace = m.workspace AND s.session_id = m.message_id AND s.ended_at IS NULL
-RETURNING s.workspace, s.account, s.conversation
+-- Whoever solves a ticket closes its chat, and whoever shows it is told, in one: somebody waits for it.
+WITH ended AS (
+    UPDATE chat_sessions s SET ended_at = %(now)s, ended_by = 'agent'
+    FROM messages m
+    WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s AND m.channel = 'chat'
+      AND s.workspace = m.workspace AND s.session_id = m.message_id AND s.ended_at IS NULL
+    RETURNING s.workspace, s.account, s.conversation
+)
+SELECT pg_notify('chat', concat_ws(' ', workspace, account, conversation, %(what)s::text))
+FROM (SELECT DISTINCT workspace, account, conversation FROM ended) AS woken
 
 -- name: end_silent_sessions
 -- In every workspace: those in which nobody has written since a time.
