@@ -128,9 +128,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Which host runs identity and router."""
     batch: int = 500
     """Most records a batch."""
-    gather_ms: int = 15
+    gather_ms: int = 20
     """How long a small batch waits for company."""
-    fetch_wait_ms: int = 12
+    fetch_wait_ms: int = 25
     """How long the broker holds records back for company. Without it every record costs a fetch."""
     instance: str = ""
     """Static member name (`group.instance.id`), unique per process; empty: dynamic membership."""
