@@ -205,11 +205,12 @@ def together(connection: Connection) -> AbstractAsyncContextManager[Any]:
 
 def _begin(workspaces: Iterable[UUID]) -> bytes:
     """Both in one round trip. UUIDs are hex digits and dashes: nothing to escape."""
-    return f"BEGIN; SELECT set_config('app.workspaces', '{_visible(workspaces)}', true)".encode()
+    visible = _visible(UUID(str(workspace)) for workspace in workspaces)
+    return f"BEGIN; SELECT set_config('app.workspaces', '{visible}', true)".encode()
 
 
 def _visible(workspaces: Iterable[UUID]) -> str:
-    return ",".join(str(UUID(str(workspace))) for workspace in workspaces)
+    return ",".join(map(str, workspaces))
 
 
 async def _check(connection: _Pooled) -> None:
