@@ -74,6 +74,8 @@ class Keywords:
             self._set.Add(patterns[keyword])
         if self._keywords:
             self._set.Compile()
+        # What it matches, where that is the same in every text.
+        self._words = list(map(_literal, self._keywords))
         # Over bytes: what was found in a str has its places counted anew in characters.
         self._each = [re2.compile(patterns[keyword].encode()) for keyword in self._keywords]
 
@@ -84,9 +86,12 @@ class Keywords:
         tokens = _spaced(text[:_MAX_TEXT]).encode()
         hits = {}
         for index in sorted(self._set.Match(tokens) or ()):
-            match = self._each[index].search(tokens)
-            hits[self._keywords[index]] = match.group(1).decode() if match else ""
+            hits[self._keywords[index]] = self._words[index] or self._matched(index, tokens)
         return hits
+
+    def _matched(self, index: int, tokens: bytes) -> str:
+        match = self._each[index].search(tokens)
+        return match.group(1).decode() if match else ""
 
 
 def words(text: str) -> list[str]:
@@ -118,6 +123,14 @@ def _pattern(keyword: str) -> str | None:
     if not all(parts) or not parts:
         return None
     return f" ({' '.join(parts)}) "
+
+
+def _literal(keyword: str) -> str | None:
+    """The folded words of a keyword that asks for nothing else."""
+    parts = keyword.split()
+    if any(part.startswith("*") or part.endswith("*") for part in parts):
+        return None
+    return " ".join(_spaced(part).strip() for part in parts)
 
 
 def _word(word: str) -> str:

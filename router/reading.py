@@ -53,16 +53,17 @@ class Tickets:
 async def read_named(connection: Connection, items: Sequence[Item]) -> Named:
     """One round trip, unless a customer was merged: their root is locked too, and everything is read again under its lock."""
     customers = {key for item in items if (key := item.customer)}
-    families: Families = {}
+    refs = refs_of(items, {})
     while True:
-        found = await _ask_named(connection, items, customers, families)
-        if found.roots <= customers and found.families == families:
+        found = await _ask_named(connection, items, customers, refs)
+        named_now = refs_of(items, found.families)
+        if found.roots <= customers and named_now == refs:
             return found
-        customers, families = customers | found.roots, found.families
+        customers, refs = customers | found.roots, named_now
 
 
 async def _ask_named(
-    connection: Connection, items: Sequence[Item], customers: Iterable[Key], families: Families
+    connection: Connection, items: Sequence[Item], customers: Iterable[Key], refs: Iterable[RefKey]
 ) -> Named:
     messages = [item.message for item in items]
     tagged = [key for item in items if (key := item.customer) and item.rules.reads("customer_tags")]
@@ -76,7 +77,7 @@ async def _ask_named(
     # Two workers that hold the same message wait for each other at its customer: not before that lock.
     stored = await ticket_store.stored(connection, [item.key for item in items])
     of_same = await continuity_facts.families(connection, customers)
-    by_ref = await ticket_store.tickets_by_ref(connection, refs_of(items, families))
+    by_ref = await ticket_store.tickets_by_ref(connection, refs)
     twins = await _ask_twins(connection, items)
     tags = await rule_store.customer_tags(connection, tagged)
     owners = await ticket_store.tickets_by_number(connection, rates.values())

@@ -83,7 +83,7 @@ class _Run:
         if scores := {word: score for word, score in words.items() if score is not None}:
             entry["alike"] = scores
         took: dict[str, str] = {}
-        for target, value in self._targets(actions).items():
+        for target, value in self._rules.sets(rule).items():
             if target in verdict.wants or not self._may(target, value, actions):
                 entry.setdefault("lost", {})[target] = value
                 continue
@@ -97,23 +97,6 @@ class _Run:
         _add(verdict.webhooks, actions.webhook)
         verdict.matched.append(entry)
         return took
-
-    def _targets(self, actions: Actions) -> dict[str, str]:
-        """What the actions set, department first: a category brings its department."""
-        department, category = (
-            self._rules.department(actions.department),
-            self._rules.category(actions.category),
-        )
-        found = {
-            "department": department.id if department else category.department if category else None,
-            "category": category.path if category else None,
-            "priority": actions.priority,
-            "assign": actions.assign,
-            "sla": actions.sla,
-            "status": actions.status,
-            "auto_reply": actions.auto_reply,
-        }
-        return {target: value for target, value in found.items() if value is not None}
 
     def _may(self, target: str, value: str, actions: Actions) -> bool:
         """A picked department yields only to `override_form`; a category needs the department that holds by now."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from contracts.calendars import WorkingHours
 from contracts.inbound import InboundMessage
 from contracts.membership import Membership
-from contracts.rules import Method, Rule, Template, Timed, Webhook, timed
+from contracts.rules import Actions, Method, Rule, Template, Timed, Webhook, timed
 from contracts.ticket import Ticket
 from contracts.workspace import (
     Account,
@@ -66,6 +66,8 @@ class RuleSet:
         self._departments = {fold(implicit.id): implicit}
         self._departments |= {fold(d.name): d for d in workspace.departments}
         self._departments |= {fold(d.id): d for d in workspace.departments}
+        self.default_department = self._slug(workspace.default_department)
+        """The slug of the department that takes what nothing places; it need not be configured."""
         self.levels = ServiceLevels(workspace)
         self._accounts = {(account.channel, account.id): account for account in workspace.accounts}
         self._templates = {template.id: template for template in workspace.templates}
@@ -75,6 +77,7 @@ class RuleSet:
         self._own = {a.lower() for a in (*addresses, *(s.address for s in senders if s)) if a}
         self._rules = tuple(self._compiled(rule) for rule in workspace.rules if rule.active)
         self._always, self._by_keyword = _index(self._rules)
+        self._sets = {rule.id: self._targets(rule.actions) for rule, _ in self._rules}
         active = [rule for rule in workspace.rules if rule.active]
         conditions = [condition for rule in active for group in rule.groups for condition in group]
         self._reader = Reader(conditions, workspace.languages, self.levels.calendars, self._slug)
@@ -93,6 +96,24 @@ class RuleSet:
 
     def _compiled(self, rule: Rule) -> CompiledRule:
         return rule, tuple(tuple(Test(c, self._slug) for c in group) for group in rule.groups)
+
+    def sets(self, rule: Rule) -> dict[str, str]:
+        """What an active rule sets, target -> value; department first."""
+        return self._sets[rule.id]
+
+    def _targets(self, actions: Actions) -> dict[str, str]:
+        """A category brings its department."""
+        department, category = self.department(actions.department), self.category(actions.category)
+        found = {
+            "department": department.id if department else category.department if category else None,
+            "category": category.path if category else None,
+            "priority": actions.priority,
+            "assign": actions.assign,
+            "sla": actions.sla,
+            "status": actions.status,
+            "auto_reply": actions.auto_reply,
+        }
+        return {target: value for target, value in found.items() if value is not None}
 
     def _slug(self, named: str) -> str:
         found = self.department(named)
@@ -134,12 +155,10 @@ class RuleSet:
 
     def department(self, named: str | None) -> Department | None:
         """By slug or name, case and diacritics folded."""
-        return self._departments.get(fold(named.strip())) if named else None
-
-    @property
-    def default_department(self) -> str:
-        """The slug of the department that takes what nothing places; it need not be configured."""
-        return self._slug(self.workspace.default_department)
+        if not named:
+            return None
+        # Nearly always it is the slug, which is folded already.
+        return self._departments.get(named) or self._departments.get(fold(named.strip()))
 
     def category(self, path: str | None) -> Category | None:
         """By path, case and diacritics folded."""
