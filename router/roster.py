@@ -46,7 +46,9 @@ async def staff_for(
             staff.last_assigned[key] = row.last_assigned_at
         if row.presence:
             staff.said[key] = row.presence
-    staff.load = {key: load_of(key[1], channels, weighed[key]) for key, channels in (await loads()).items()}
+    held, many = await loads()
+    staff.load = {key: load_of(key[1], channels, weighed[key]) for key, channels in held.items()}
+    await staff_store.sum_loads(connection, many)
     staff.waiting, staff.last_agents = await waiting(), await last_agents()
     return staff
 

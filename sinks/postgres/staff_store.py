@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection
-from sinks.postgres.sql import Answer, ask, queries
+from sinks.postgres.sql import Answer, ask, columns, queries
 
 AgentKey = tuple[UUID, str]
 """Workspace and the id of an agent, or of a department."""
 
 _ask = partial(ask, "staff")
+
+_MOST_CHANGES = 50
 
 
 class AgentRow(NamedTuple):
@@ -33,6 +35,13 @@ class AgentState(NamedTuple):
     channels: dict[str, int]
 
 
+class Loads(NamedTuple):
+    """`held`: channel -> unsolved tickets of it, for agents who have some. `many`: agents whose changes are worth summing up."""
+
+    held: dict[AgentKey, dict[str, int]]
+    many: set[AgentKey]
+
+
 async def lock_agents(connection: Connection, keys: Iterable[AgentKey]) -> Answer[dict[AgentKey, AgentRow]]:
     """Last of all locks. Agents whom no applied configuration has had are not in it."""
 
@@ -42,16 +51,26 @@ async def lock_agents(connection: Connection, keys: Iterable[AgentKey]) -> Answe
     return await _ask(connection, "lock_agents", ("workspaces", "agents"), keys, shape)
 
 
-async def loads(connection: Connection, keys: Iterable[AgentKey]) -> Answer[dict[AgentKey, dict[str, int]]]:
-    """Channel -> unsolved tickets of it that the agent holds; to be asked after `lock_agents`."""
+async def loads(connection: Connection, keys: Iterable[AgentKey]) -> Answer[Loads]:
+    """What these agents hold; to be asked after `lock_agents`."""
 
-    def shape(rows: list[tuple[Any, ...]]) -> dict[AgentKey, dict[str, int]]:
-        found: dict[AgentKey, dict[str, int]] = {}
-        for workspace, agent, channel, count in rows:
-            found.setdefault((workspace, agent), {})[channel] = count
-        return found
+    def shape(rows: list[tuple[Any, ...]]) -> Loads:
+        found, many = dict[AgentKey, dict[str, int]](), set[AgentKey]()
+        for workspace, agent, channel, held, changes in rows:
+            if held:
+                found.setdefault((workspace, agent), {})[channel] = held
+            if changes > _MOST_CHANGES:
+                many.add((workspace, agent))
+        return Loads(found, many)
 
     return await _ask(connection, "loads", ("workspaces", "agents"), keys, shape)
+
+
+async def sum_loads(connection: Connection, keys: Iterable[AgentKey]) -> None:
+    """Makes the loads of these agents quick to read again. Only for whoever has locked them."""
+    if wanted := sorted(set(keys)):
+        arrays = columns(("workspaces", "agents"), wanted)
+        await connection.execute(queries("staff")["sum_loads"], arrays)
 
 
 async def waiting(

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from runtime.postgres import Database
+from sinks.postgres import staff_store
 from tests.support.loads import COUNTED, KEPT
 from tests.support.system import Dsns
 
@@ -49,6 +51,25 @@ def test_the_application_changes_loads_of_its_workspaces_alone(database: Dsns) -
         assert sum(held for *_, held in _kept(connection)) == 9
         connection.execute("SELECT set_config('app.workspaces', %s, true)", [str(uuid4())])
         assert not _kept(connection)
+
+
+async def test_many_changes_are_summed_up_by_who_holds_the_agents(database: Dsns) -> None:
+    """What others add meanwhile stays."""
+    seed, both = random.Random(3), [(WORKSPACE, "ann"), (WORKSPACE, "ben")]
+    ids = [uuid4() for _ in range(20)]
+    with psycopg.connect(database.system, autocommit=True) as connection:
+        for _ in range(150):
+            connection.execute(seed.choice((_ADD, _SOLVE)), _some(seed, ids))
+        connection.execute(_ADD, _some(seed, ids, status="new", agent="ann"))
+        async with Database(database.app, max_size=1) as app, app.transaction([WORKSPACE]) as mine:
+            held, many = await (await staff_store.loads(mine, both))()
+            assert many == set(both)
+            connection.execute(_ADD, _some(seed, [uuid4()], status="new", agent="ann"))
+            await staff_store.sum_loads(mine, many)
+            again, few = await (await staff_store.loads(mine, both))()
+            assert not few
+            assert sum(again[both[0]].values()) == sum(held[both[0]].values()) + 1 == 21
+        assert _kept(connection) == connection.execute(COUNTED).fetchall()
 
 
 def _some(

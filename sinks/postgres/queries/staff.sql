@@ -9,10 +9,22 @@ FOR NO KEY UPDATE OF a
 
 -- name: loads
 -- Unsolved tickets an agent holds, by channel: what one of a channel weighs is configuration.
-SELECT l.workspace, l.agent, l.channel, l.held
+SELECT l.workspace, l.agent, l.channel, sum(l.change), count(*)
 FROM unnest(%(workspaces)s::uuid[], %(agents)s::text[]) AS wanted(workspace, agent)
 JOIN agent_loads l ON l.workspace = wanted.workspace AND l.agent = wanted.agent
-WHERE l.held <> 0
+GROUP BY l.workspace, l.agent, l.channel
+
+-- name: sum_loads
+-- Under the agents' locks: one row of many, with the same sum.
+WITH gone AS (
+    DELETE FROM agent_loads l
+    USING unnest(%(workspaces)s::uuid[], %(agents)s::text[]) AS wanted(workspace, agent)
+    WHERE l.workspace = wanted.workspace AND l.agent = wanted.agent
+    RETURNING l.workspace, l.agent, l.channel, l.change
+)
+INSERT INTO agent_loads (workspace, agent, channel, change)
+SELECT workspace, agent, channel, sum(change) FROM gone
+GROUP BY workspace, agent, channel HAVING sum(change) <> 0
 
 -- name: waiting
 -- How many tickets wait in the queue of each department, counted up to a number that is enough to know.
@@ -42,8 +54,10 @@ CROSS JOIN LATERAL (
 -- name: presences
 -- What each agent of a workspace has said of themselves, and what they hold.
 SELECT a.agent, a.presence, a.presence_since,
-       (SELECT coalesce(json_object_agg(l.channel, l.held), '{}') FROM agent_loads l
-        WHERE l.workspace = a.workspace AND l.agent = a.agent AND l.held <> 0)
+       (SELECT coalesce(json_object_agg(held.channel, held.count), '{}')
+        FROM (SELECT l.channel, sum(l.change) AS count FROM agent_loads l
+              WHERE l.workspace = a.workspace AND l.agent = a.agent
+              GROUP BY l.channel HAVING sum(l.change) <> 0) AS held)
 FROM agents a
 WHERE a.workspace = %(workspace)s
 ORDER BY a.agent
