@@ -69,7 +69,7 @@ async def feed(system: Database, *deliveries: Delivery[DeadLetter]) -> None:
 
 async def positions(system: Database, table: str) -> list[tuple[str, int, int]]:
     query = f'SELECT topic, partition, "offset" FROM {table} ORDER BY 1, 2, 3'
-    return [(row[0], row[1], row[2]) for row in await system.fetch([], query.encode())]
+    return [(row[0], row[1], row[2]) for row in await system.fetch([], query)]
 
 
 async def test_a_letter_counts_at_its_inbound_record_and_the_doors_at_itself(system: Database) -> None:
