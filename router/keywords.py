@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 import re2
 
@@ -74,10 +75,11 @@ class Keywords:
             self._set.Add(patterns[keyword])
         if self._keywords:
             self._set.Compile()
-        # What it matches, where that is the same in every text.
-        self._words = list(map(_literal, self._keywords))
-        # Over bytes: what was found in a str has its places counted anew in characters.
-        self._each = [re2.compile(patterns[keyword].encode()) for keyword in self._keywords]
+        # What it matches where that is the same in every text, else how that is found. Over bytes: what was found in a str has
+        # its places counted anew in characters.
+        self._words = [
+            _literal(keyword) or re2.compile(patterns[keyword].encode()) for keyword in self._keywords
+        ]
 
     def found(self, text: str) -> dict[str, str]:
         """Keyword -> the words of the text that it matched, folded."""
@@ -86,12 +88,14 @@ class Keywords:
         tokens = _spaced(text[:_MAX_TEXT]).encode()
         hits = {}
         for index in sorted(self._set.Match(tokens) or ()):
-            hits[self._keywords[index]] = self._words[index] or self._matched(index, tokens)
+            words = self._words[index]
+            hits[self._keywords[index]] = words if isinstance(words, str) else _matched(words, tokens)
         return hits
 
-    def _matched(self, index: int, tokens: bytes) -> str:
-        match = self._each[index].search(tokens)
-        return match.group(1).decode() if match else ""
+
+def _matched(pattern: Any, tokens: bytes) -> str:
+    match = pattern.search(tokens)
+    return match.group(1).decode() if match else ""
 
 
 def words(text: str) -> list[str]:

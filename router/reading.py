@@ -56,7 +56,8 @@ async def read_named(connection: Connection, items: Sequence[Item]) -> Named:
     refs = refs_of(items, {})
     while True:
         found = await _ask_named(connection, items, customers, refs)
-        named_now = refs_of(items, found.families)
+        # With nobody merged they name what was asked for.
+        named_now = refs_of(items, found.families) if found.families else refs
         if found.roots <= customers and named_now == refs:
             return found
         customers, refs = customers | found.roots, named_now

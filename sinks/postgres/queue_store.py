@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from runtime.postgres import Connection, Database, Result
+from sinks.postgres import staff_store
 from sinks.postgres.rows import StoredTicket, stored_tickets
-from sinks.postgres.sql import columns, queries, run
+from sinks.postgres.sql import columns, queries
 from sinks.postgres.ticket_store import lock_tickets
 
 _SQL = "queue"
@@ -60,8 +61,7 @@ async def take_next(
     configuration has had them. `languages`: of the agent, none for all. Asked together in a `short` transaction."""
     spoken = list(languages) or None
     first = await _take(connection, workspace, shares, _DEPTHS[0], 1, spoken, False)
-    keys = [(workspace, agent)]
-    known = await run(connection, queries("staff")["lock_agents"], ("workspaces", "agents"), keys)
+    locked = await staff_store.lock_agents(connection, [(workspace, agent)])
     held = await _pulled_by(connection, workspace, agent)
     found = await stored_tickets(first)
     for depth in _DEPTHS[1:]:
@@ -69,7 +69,7 @@ async def take_next(
             break
         # Others are at the first few: further down. After the agent's lock, but this waits for nobody's.
         found = await stored_tickets(await _take(connection, workspace, shares, depth, 1, spoken, False))
-    return found[0] if found else None, await _held(held) if await known.fetchone() else None
+    return found[0] if found else None, await _held(held) if await locked() else None
 
 
 async def take_offered(
