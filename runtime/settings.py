@@ -128,10 +128,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Which host runs identity and router."""
     batch: int = 500
     """Most records a batch."""
-    gather_ms: int = 20
-    """How long a small batch waits for company."""
-    fetch_wait_ms: int = 25
-    """How long the broker holds records back for company. Without it every record costs a fetch."""
+    fetch_wait_ms: int = 60
+    """How long the broker gathers records for a fetch (`fetch.max.wait.ms`): what it answers with is a batch. Less is
+    quicker, more costs less CPU time."""
     instance: str = ""
     """Static member name (`group.instance.id`), unique per process; empty: dynamic membership."""
     partitions: int = 0

@@ -24,7 +24,7 @@ from runtime.stage import Record, Stage
 SESSION_MS, HEARTBEAT_MS, REBALANCE_MS = 10_000, 3_000, 30_000
 _COMMIT_SECONDS = 1.0
 _LEAVE_SECONDS = 4.0
-_POLL_MS = 200
+_POLL_SECONDS = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -85,13 +85,10 @@ class AiokafkaHost(KafkaHost):
         return None
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
-        """One batch: what is there, and what a short wait adds when that is little."""
+        """One batch: what the broker gathered."""
         pause_fused(consumer, self._progress.fused)
         try:
-            records = await self._fetch(consumer, _POLL_MS)
-            if records and len(records) < self._settings.batch and self._settings.gather_ms:
-                await asyncio.sleep(self._settings.gather_ms / 1000)
-                records += await self._fetch(consumer, 0, self._settings.batch - len(records))
+            records = await self._fetch(consumer)
         except KafkaError as error:
             log.warning("fetch failed", stage=self._stage.name, error=type(error).__name__)
             await asyncio.sleep(0.5)
@@ -112,21 +109,21 @@ class AiokafkaHost(KafkaHost):
         finally:
             self._idle.set()
 
-    async def _fetch(self, consumer: AIOKafkaConsumer, timeout_ms: int, most: int = 0) -> list[Record]:
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> list[Record]:
         async def get(partitions: list[TopicPartition], seconds: float, at_most: int) -> Fetched:
             found: Fetched = await consumer.getmany(
                 *partitions, timeout_ms=round(seconds * 1000), max_records=at_most
             )
             return found
 
-        most, assigned = most or self._settings.batch, consumer.assignment()
+        most, assigned = self._settings.batch, consumer.assignment()
         if not assigned:
             # Asked all the same, for it tells of a refusal by the group; but not waited for in there: without partitions it
             # means all, and would hand on records that come second as soon as there are some.
             found = await get([], 0, most)
-            await asyncio.sleep(0 if found else timeout_ms / 1000)
+            await asyncio.sleep(0 if found else _POLL_SECONDS)
         else:
-            found = await self._secondary.fetch(consumer, assigned, get, timeout_ms / 1000, most)
+            found = await self._secondary.fetch(consumer, assigned, get, _POLL_SECONDS, most)
         return [record_of(raw) for raws in found.values() for raw in raws]
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:

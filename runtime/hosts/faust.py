@@ -123,13 +123,10 @@ class FaustHost(KafkaHost):
             os._exit(EXIT_FAULT)
 
     async def _batch(self, queue: asyncio.Queue[EventT[bytes]]) -> list[EventT[bytes]]:
-        """What is there, and what a short wait adds when that is little."""
+        """What is there. The broker gathered it."""
         first = await queue.get()
-        events = [first, *_taken(queue, self._settings.batch - 1)]
-        if len(events) < self._settings.batch and self._settings.gather_ms:
-            await asyncio.sleep(self._settings.gather_ms / 1000)
-            events += _taken(queue, self._settings.batch - len(events))
-        return self._current(events)
+        rest = min(queue.qsize(), self._settings.batch - 1)
+        return self._current([first, *(queue.get_nowait() for _ in range(rest))])
 
     def _current(self, events: Iterable[EventT[bytes]]) -> list[EventT[bytes]]:
         """Without what was fetched before the last rebalance: it is fetched again, here or elsewhere."""
@@ -161,10 +158,6 @@ class FaustHost(KafkaHost):
 
     async def _standing(self) -> Standing | None:
         return await self._app.standing() if self._app is not None else None
-
-
-def _taken(queue: asyncio.Queue[EventT[bytes]], most: int) -> list[EventT[bytes]]:
-    return [queue.get_nowait() for _ in range(min(most, queue.qsize()))]
 
 
 def _record(message: Any) -> Record:
