@@ -126,7 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Slugs, comma-separated: the workspaces that the doors serve. Command-line tools act on the first."""
     host: Literal["faust", "aiokafka"] = "faust"
     """Which host runs identity and router."""
-    batch: int = 500
+    batch: int = 250
     """Most records a batch."""
     fetch_wait_ms: int = 60
     """How long the broker gathers records for a fetch (`fetch.max.wait.ms`): what it answers with is a batch. Less is

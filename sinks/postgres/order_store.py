@@ -62,5 +62,5 @@ async def find(
     """Orders of each pair of kind (`number`, `email`, `phone`) and value, newest first, with the pair's place."""
     arrays = columns(("kinds", "values"), asked)
     parameters = arrays | {"workspace": workspace, "store": store, "most": most}
-    rows = await database.fetch([workspace], queries("orders")["find"], parameters)
+    rows = await database.look_up([workspace], queries("orders")["find"], parameters)
     return [(place - 1, OrderRow(*row)) for place, *row in rows]
