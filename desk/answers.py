@@ -19,12 +19,12 @@ from router import timing
 from router.service_levels import ServiceLevels
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
-from sinks.postgres.answer_store import Answer, add_answer, chat_of, mail_of, show_answer
+from sinks.postgres.answer_store import add_answer, chat_of, mail_of, show_answer
 from sinks.postgres.chat_store import CHANNEL, ChatKey, Told, tell
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import change_ticket
 from sinks.postgres.ticket_reads import one_ticket
-from sinks.postgres.ticket_store import OutboxRow, Writes
+from sinks.postgres.ticket_store import AnswerRow, OutboxRow, Writes
 from sinks.postgres.ticket_writes import write
 
 MAIL = "email"
@@ -60,16 +60,19 @@ class Answers:
             text = _checked(text, CHANNEL if isinstance(to, ChatKey) else MAIL)
             ticket = found.ticket.id
             identity = answer_id(viewer.workspace, ticket, key)
-            answer = Answer(
+            answer = AnswerRow(
+                viewer.workspace,
                 identity,
+                ticket,
                 CHANNEL if isinstance(to, ChatKey) else MAIL,
                 to.account,
                 to.conversation if isinstance(to, ChatKey) else to.recipient,
+                viewer.agent,
                 viewer.name,
                 text,
                 now,
             )
-            if not await add_answer(connection, viewer.workspace, ticket, viewer.agent, answer):
+            if not await add_answer(connection, answer):
                 return Answered(found, identity)
 
             def mutate(before: Ticket) -> Ticket:
@@ -98,18 +101,18 @@ class Answers:
                 now,
             )
             if isinstance(to, ChatKey):
-                await show_answer(connection, to, viewer.agent, answer)
+                await show_answer(connection, answer)
             else:
                 await self._mail(connection, viewer, stored.ticket, to, answer)
         return Answered(stored, identity)
 
     async def _mail(
-        self, connection: Connection, viewer: Viewer, ticket: Ticket, to: letters.Answered, answer: Answer
+        self, connection: Connection, viewer: Viewer, ticket: Ticket, to: letters.Answered, answer: AnswerRow
     ) -> None:
         """Puts the mail into the outbox, and its id where an answer to it will be looked for."""
         sender = letters.sender_of(viewer.config, ticket.department)
         keys = [workspace_key(secret, viewer.workspace) for secret in self._secrets]
-        mail = letters.answer_mail(answer.id, ticket, to, answer.text, sender, keys, answer.at)
+        mail = letters.answer_mail(answer.answer, ticket, to, answer.text, sender, keys, answer.at)
         row = OutboxRow.of(
             "outbound", ticket.id, mail.outbound_id, "message", mail, viewer.workspace, answer.at
         )

@@ -31,8 +31,8 @@ _SUBJECT = 500
 _BY_MAIL = (MAIL, "webform")
 # Where the person's own handle is the address to answer to; elsewhere the conversation is.
 _BY_HANDLE: dict[str, HandleKind] = {"email": "email", "webform": "email", "sms": "phone"}
-_NEVER = ("call", "rating", "facebook_wall", "chat")
-"""Channels without an answer in private, and live chat, where people are asked to wait by its widget."""
+_NEVER = ("call", "rating", "facebook_wall")
+"""Channels without an answer in private."""
 _HEADERS = {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"}
 
 

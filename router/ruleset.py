@@ -196,6 +196,11 @@ class RuleSet:
         found = self.department(department)
         return (found.sender if found else None) or self.workspace.sender
 
+    def shown_name(self, department: str) -> str:
+        """What a customer is shown of whoever answers for the department without being anybody."""
+        sender = self.sender(department)
+        return sender.name if sender else self.workspace.name
+
     def mail_account(self, message: InboundMessage) -> str:
         """The mailbox that answers to this message leave by: its own, else the first one of its store, else the first."""
         mailboxes = [account for account in self.workspace.accounts if account.channel == "email"]

@@ -9,16 +9,25 @@ from typing import Any
 from contracts.base import encode
 from contracts.inbound import InboundMessage
 from contracts.resolved import ResolvedMessage
-from contracts.ticket import Cause
+from contracts.ticket import Cause, Ticket
 from router.deadlines import starts_at
 from router.facts import Plan, answered_key, is_echo
 from router.refs import content, is_answered
-from router.replies import compose
+from router.replies import Reply, compose
 from router.ruleset import RuleSet
+from router.sending import ACTOR as RULES
 from router.sending import Reason, Sends, add_outbox, add_sends
 from sinks.archive import REF
+from sinks.postgres.chat_store import CHANNEL as CHAT
 from sinks.postgres.rows import StoredTicket
-from sinks.postgres.ticket_store import DecisionRow, DuplicateRow, MessageRow, TicketOwner, Writes
+from sinks.postgres.ticket_store import (
+    AnswerRow,
+    DecisionRow,
+    DuplicateRow,
+    MessageRow,
+    TicketOwner,
+    Writes,
+)
 from sinks.postgres.ticket_trail import add_change
 
 ACTOR = "router"
@@ -113,15 +122,35 @@ def add_plan(
     )
     add_sends(writes, _sends(plan), rules, now, trace=message.trace)
     if placement.reply is not None:
-        answer = compose(placement.reply, ticket, message, rules, keys, now)
-        add_outbox(
-            writes, "outbound", answer.outbound_id, ticket, "automatic_reply", answer, now, message.trace
-        )
-        writes.answered[answered_key(ticket.workspace, placement.reply.to)] = now
+        _add_reply(writes, placement.reply, ticket, message, rules, keys, now)
     if plan.rotation:
         writes.rotations[plan.rotation[0]] = plan.rotation[1]
     if placement.opens and ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now
+
+
+def _add_reply(
+    writes: Writes,
+    reply: Reply,
+    ticket: Ticket,
+    message: InboundMessage,
+    rules: RuleSet,
+    keys: Sequence[bytes],
+    now: datetime,
+) -> None:
+    """A chat is answered in the chat, which nobody has to transport."""
+    answer = compose(reply, ticket, message, rules, keys, now)
+    if answer.channel == CHAT:
+        where = (ticket.id, answer.channel, answer.account, answer.recipient)
+        who = (RULES, rules.shown_name(ticket.department))
+        writes.chat_answers.append(
+            AnswerRow(ticket.workspace, answer.outbound_id, *where, *who, answer.text, now)
+        )
+    else:
+        add_outbox(
+            writes, "outbound", answer.outbound_id, ticket, "automatic_reply", answer, now, message.trace
+        )
+    writes.answered[answered_key(ticket.workspace, reply.to)] = now
 
 
 def _sends(plan: Plan) -> Sends:

@@ -1,7 +1,8 @@
-"""What agents answer: rows of `answers`, in the transaction of the ticket's new version."""
+"""What agents answer, and rules in chats: rows of `answers`, in the transaction of the ticket's new version."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,14 +11,18 @@ from contracts.base import decoder
 from contracts.inbound import InboundMessage
 from runtime.postgres import Connection, Database
 from sinks.postgres.chat_store import ChatKey, add_lines
-from sinks.postgres.sql import queries
+from sinks.postgres.sql import queries, run
+from sinks.postgres.ticket_store import AnswerRow
 
 _messages = decoder(InboundMessage)
+_COLUMNS = (
+    *("workspaces", "answers", "tickets", "channels", "accounts", "recipients", "agents", "names"),
+    *("texts", "at"),
+)
 
 
 class Answer(NamedTuple):
-    """One answer. `recipient`: whom it goes to, as the channel names them, of a chat the conversation; `name`: what the
-    customer is shown of the agent."""
+    """One answer, as `AnswerRow` says."""
 
     id: UUID
     channel: str
@@ -42,32 +47,31 @@ async def mail_of(connection: Connection, workspace: UUID, ticket: UUID) -> Inbo
     return _messages.decode(rows[0][0]) if rows else None
 
 
-async def add_answer(
-    connection: Connection, workspace: UUID, ticket: UUID, agent: str, answer: Answer
-) -> bool:
+async def add_answer(connection: Connection, row: AnswerRow) -> bool:
     """Stores an answer; False when it is stored already. Two at once with the same id wait for each other."""
-    parameters = {
-        "workspace": workspace,
-        "answer": answer.id,
-        "ticket": ticket,
-        "channel": answer.channel,
-        "account": answer.account,
-        "recipient": answer.recipient,
-        "agent": agent,
-        "name": answer.name,
-        "text": answer.text,
-        "now": answer.at,
-    }
-    rows = await (await connection.execute(queries("chat")["add_answer"], parameters)).fetchall()
-    return bool(rows)
+    rows = await run(connection, queries("chat")["add_answers"], _COLUMNS, [row])
+    return await rows.fetchone() is not None
 
 
-async def show_answer(connection: Connection, chat: ChatKey, agent: str, answer: Answer) -> None:
-    """Gives the answer its place in the chat, which its visitor is shown at the commit, and takes the session up. When all
-    other locks are held."""
-    await add_lines(connection, [chat], [answer.id])
-    parameters = chat._asdict() | {"agent": agent, "now": answer.at}
+async def show_answer(connection: Connection, row: AnswerRow) -> None:
+    """Gives an agent's answer its place in the chat, which its visitor is shown at the commit, and takes the session up. When
+    all other locks are held."""
+    chat = _chat(row)
+    await add_lines(connection, [chat], [row.answer])
+    parameters = chat._asdict() | {"agent": row.agent, "now": row.at}
     await connection.execute(queries("chat")["pick_up"], parameters)
+
+
+async def write_chat_answers(connection: Connection, rows: Sequence[AnswerRow]) -> None:
+    """Those that a batch decided on, each behind the message that it answers. Nobody has taken the session up by them. When all
+    other locks are held."""
+    if rows:
+        await run(connection, queries("chat")["add_answers"], _COLUMNS, rows)
+        await add_lines(connection, [_chat(row) for row in rows], [row.answer for row in rows])
+
+
+def _chat(row: AnswerRow) -> ChatKey:
+    return ChatKey(row.workspace, row.account, row.recipient)
 
 
 async def answers_of(database: Database, workspace: UUID, ticket: UUID) -> list[Answer]:

@@ -129,6 +129,23 @@ class NoteRow(NamedTuple):
     at: datetime
 
 
+class AnswerRow(NamedTuple):
+    """`recipient`: whom it goes to, as the channel names them, of a chat the conversation; `name`: what the customer is shown
+    of whoever wrote it."""
+
+    workspace: UUID
+    answer: UUID
+    ticket: UUID
+    channel: str
+    account: str
+    recipient: str
+    agent: str
+    """Whose it is; of a rule, the actor that rules act as."""
+    name: str
+    text: str
+    at: datetime
+
+
 class WebhookCallRow(NamedTuple):
     workspace: UUID
     call: UUID
@@ -158,6 +175,8 @@ class Writes:
     answered: dict[tuple[UUID, str, str], datetime] = field(default_factory=dict)
     """(workspace, channel, address) -> when it gets an automatic answer."""
     notes: list[NoteRow] = field(default_factory=list)
+    chat_answers: list[AnswerRow] = field(default_factory=list)
+    """Automatic ones, which are lines of their chats."""
     webhook_calls: list[WebhookCallRow] = field(default_factory=list)
     timers: dict[TimerKey, datetime | None] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.base import encode
 from runtime.postgres import Connection, together
-from sinks.postgres import chat_store, note_store, rule_store
+from sinks.postgres import answer_store, chat_store, note_store, rule_store
 from sinks.postgres.rows import StoredTicket, ticket_columns
 from sinks.postgres.sql import queries, run
 from sinks.postgres.ticket_store import Writes
@@ -108,6 +108,7 @@ async def write(connection: Connection, writes: Writes) -> None:
         await rule_store.write_sends(connection, writes)
         await set_timers(connection, writes.timers)
         await chat_store.add_messages(connection, writes.messages)
+        await answer_store.write_chat_answers(connection, writes.chat_answers)
         if writes.outbox:
             await connection.execute(queries("tickets")["notify_outbox"])
 

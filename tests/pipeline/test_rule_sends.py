@@ -18,6 +18,8 @@ from router.ruleset import RuleSet
 from runtime.clock import Clock
 from runtime.settings import Settings, WebhookSecret
 from sinks.config_files import version
+from sinks.postgres.answer_store import answers_of
+from sinks.postgres.chat_store import ChatKey, ChatStore
 from sinks.postgres.note_store import notes_of
 from sinks.postgres.rows import StoredTicket
 from sinks.postgres.ticket_store import lock_tickets
@@ -97,6 +99,26 @@ async def test_an_address_is_answered_once_whoever_writes_from_it(database: Dsns
         desk.router = desk.another()
         await desk.take(mail("four@x.example", "ann@x.example"))
         assert len(await desk.sent("outbound")) == 2
+
+
+async def test_a_chat_is_answered_by_its_next_line(database: Dsns) -> None:
+    async with routed(database, configured(HELLO)) as desk:
+        opening = chat("one", channel="chat", text="Anybody there?")
+        await desk.take(opening, chat("two", channel="chat", text="Hello?"))
+        desk.router = desk.another()
+        await desk.take(opening)
+        key = ChatKey(WORKSPACE, opening.account, opening.conversation_key or "")
+        lines = await ChatStore(desk.database).lines_after({key: 0}, 10)
+        number = (await desk.rows("SELECT number FROM tickets"))[0][0]
+        assert [(line.seq, line.text, line.name) for line in lines] == [
+            (1, "Anybody there?", None),
+            (2, "Hello?", None),
+            (3, f"We have it: {number}", "Shop"),
+        ]
+        answers = await answers_of(desk.database, WORKSPACE, await desk.ticket_of(opening))
+        assert [answer.text for answer in answers] == [f"We have it: {number}"]
+        assert await desk.rows("SELECT picked_up_at, agent FROM chat_sessions") == [(None, None)]
+        assert await desk.sent("outbound") == []
 
 
 def _webhooks(desk: Routed, files: Provider, **changes: Any) -> Webhooks:

@@ -75,11 +75,12 @@ WHERE m.workspace = %(workspace)s AND m.ticket_id = %(ticket)s AND m.channel IN 
   AND m.kind = 'message' AND m.direction = 'in'
 ORDER BY m.happened_at DESC, m.received_at DESC LIMIT 1
 
--- name: add_answer
+-- name: add_answers
 -- Nothing comes back for one that is stored already.
 INSERT INTO answers (workspace, answer_id, ticket_id, channel, account, recipient, agent, name, text, created_at)
-VALUES (%(workspace)s, %(answer)s, %(ticket)s, %(channel)s, %(account)s, %(recipient)s, %(agent)s, %(name)s, %(text)s,
-        %(now)s)
+SELECT * FROM unnest(%(workspaces)s::uuid[], %(answers)s::uuid[], %(tickets)s::uuid[], %(channels)s::text[],
+                     %(accounts)s::text[], %(recipients)s::text[], %(agents)s::text[], %(names)s::text[],
+                     %(texts)s::text[], %(at)s::timestamptz[])
 ON CONFLICT DO NOTHING
 RETURNING answer_id
 

@@ -69,6 +69,14 @@ def test_what_is_never_answered(inbound: InboundMessage, reason: str) -> None:
     assert plan.record["auto_reply"] == {"template": "hello", "refused": reason}
 
 
+def test_a_chat_is_answered_once_in_24_hours_where_it_is() -> None:
+    desk = Desk(rules())
+    first = desk.take(chat("one", channel="chat"))
+    assert first.placement.reply is not None
+    assert first.placement.reply.to == ("chat", "bot", first.placement.message.conversation_key)
+    assert desk.take(chat("two", channel="chat")).record["auto_reply"]["refused"] == "answered_before"
+
+
 def test_without_a_sender_no_mail_leaves() -> None:
     assert taken(mailed(), sender=None).record["auto_reply"]["refused"] == "no_sender"
 
