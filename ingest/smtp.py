@@ -18,7 +18,7 @@ import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from contracts.channels import LIMITS
-from contracts.errors import Refused, Transient
+from contracts.errors import Transient
 from contracts.ids import workspace_id
 from contracts.workspace import Account, Workspace
 from ingest.accounts import options
@@ -28,7 +28,7 @@ from ingest.polling import Parts
 from runtime import trace
 from runtime.failpoints import failpoint
 from runtime.health import Health
-from runtime.settings import Settings
+from runtime.settings import Settings, SettingsError
 from runtime.tasks import end
 
 _CHANNEL = "email"
@@ -239,7 +239,9 @@ def _networks(given: str) -> list[Network]:
     try:
         return [ip_network(one.strip(), strict=False) for one in given.split(",") if one.strip()]
     except ValueError as error:
-        raise Refused("bad_smtp_relays", f"FRONTDESK_SMTP_RELAYS: {error}") from None
+        raise SettingsError(
+            f"FRONTDESK_SMTP_RELAYS: {error}; give addresses or networks, comma-separated"
+        ) from None
 
 
 def _certificate(settings: Settings) -> ssl.SSLContext | None:
