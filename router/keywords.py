@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import re2
@@ -29,7 +30,8 @@ _SIGNS = r"\u0900-\u0963\u0966-\u0dff"
 # Stands apart from its neighbours: a character of an unspaced script, or of punctuation.
 _APART = re.compile(rf"[{_UNSPACED}]|[^\w\s{_SIGNS}]")
 
-_ASCII_APART = tuple(character for character in map(chr, range(128)) if _APART.match(character))
+_ASCII_IN_WORDS = bytes(code for code in range(128) if not _APART.match(chr(code)))
+_ASCII_WHITE_PLAIN = bytes(ord(" ") if chr(code).isspace() else code for code in range(256))
 
 _FOLDED_KEPT = 20_000
 
@@ -75,22 +77,34 @@ class Keywords:
             self._set.Add(patterns[keyword])
         if self._keywords:
             self._set.Compile()
-        # What it matches where that is the same in every text, else how that is found. Over bytes: what was found in a str has
-        # its places counted anew in characters.
-        self._words = [
-            _literal(keyword) or re2.compile(patterns[keyword].encode()) for keyword in self._keywords
-        ]
+        # What it matches where that is the same in every text, else how that is found.
+        self._words = [_literal(keyword) or _finder(keyword, patterns[keyword]) for keyword in self._keywords]
 
     def found(self, text: str) -> dict[str, str]:
         """Keyword -> the words of the text that it matched, folded."""
         if not self._keywords or not text:
             return {}
-        tokens = _spaced(text[:_MAX_TEXT]).encode()
+        tokens = _spaced(text[:_MAX_TEXT])
         hits = {}
         for index in sorted(self._set.Match(tokens) or ()):
             words = self._words[index]
-            hits[self._keywords[index]] = words if isinstance(words, str) else _matched(words, tokens)
+            hits[self._keywords[index]] = words if isinstance(words, str) else words(tokens)
         return hits
+
+
+def _finder(keyword: str, pattern: str) -> Callable[[bytes], str]:
+    """Finds the words of a text that this keyword matches; it does match some."""
+    first, *others = keyword.split()
+    if not others and not first.startswith("*"):
+        return partial(_begun, f" {_plain(first.rstrip('*'))}".encode())
+    # Over bytes: what was found in a str has its places counted anew in characters.
+    return partial(_matched, re2.compile(pattern.encode()))
+
+
+def _begun(beginning: bytes, tokens: bytes) -> str:
+    """The word that begins so. Most keywords with a `*` ask for no more, for which no pattern is needed."""
+    at = tokens.index(beginning)
+    return tokens[at + 1 : tokens.index(b" ", at + len(beginning))].decode()
 
 
 def _matched(pattern: Any, tokens: bytes) -> str:
@@ -100,25 +114,31 @@ def _matched(pattern: Any, tokens: bytes) -> str:
 
 def words(text: str) -> list[str]:
     """The folded words of a text, in order; signs of punctuation are words of their own."""
-    return _spaced(text[:_MAX_TEXT]).split()
+    return _spaced(text[:_MAX_TEXT]).decode().split()
 
 
-def _spaced(text: str) -> str:
+def _spaced(text: str) -> bytes:
     """Folded tokens with one space around each: the edges of words are then plain spaces."""
     folded = fold(text)
-    if folded.isascii():
-        # Most texts are, once folded, and a search for each sign is many times faster than one for all.
-        for sign in _ASCII_APART:
-            if sign in folded:
-                folded = folded.replace(sign, f" {sign} ")
-    else:
+    if not folded.isascii():
         # A function, for a template is expanded anew for every match.
-        folded = _APART.sub(_between_spaces, folded)
-    return f" {' '.join(folded.split())} "
+        return f" {' '.join(_APART.sub(_between_spaces, folded).split())} ".encode()
+    # Most texts are, once folded: bytes are looked through many times faster than for a pattern.
+    tokens = b" %b " % folded.encode().translate(_ASCII_WHITE_PLAIN)
+    for sign in set(tokens.translate(None, _ASCII_IN_WORDS)):
+        tokens = tokens.replace(b"%c" % sign, b" %c " % sign)
+    while b"  " in tokens:
+        tokens = tokens.replace(b"  ", b" ")
+    return tokens
 
 
 def _between_spaces(found: re.Match[str]) -> str:
     return f" {found[0]} "
+
+
+def _plain(word: str) -> str:
+    """A word without `*`, as it stands in a text."""
+    return _spaced(word).decode().strip()
 
 
 def _pattern(keyword: str) -> str | None:
@@ -134,12 +154,12 @@ def _literal(keyword: str) -> str | None:
     parts = keyword.split()
     if any(part.startswith("*") or part.endswith("*") for part in parts):
         return None
-    return " ".join(_spaced(part).strip() for part in parts)
+    return " ".join(map(_plain, parts))
 
 
 def _word(word: str) -> str:
     stem = word.strip("*")
-    escaped: str = re2.escape(_spaced(stem).strip())
+    escaped: str = re2.escape(_plain(stem))
     if not escaped:
         return ""
     before, after = ("[^ ]*" if asked else "" for asked in (word.startswith("*"), word.endswith("*")))
