@@ -26,8 +26,8 @@ _REACH = timedelta(days=2)
 # A calendar that has not opened for so many days has closed for good.
 _HORIZON_DAYS = 3 * 366
 
-# Days outside of these have no neighbours to ask for.
-_FIRST, _LAST = date.min + timedelta(days=3), date.max - timedelta(days=3)
+# Days outside of these have no neighbours to ask for. Days are counted as `date.toordinal` does it: a deadline walks over some.
+_FIRST, _LAST = date.min.toordinal() + 3, date.max.toordinal() - 3
 
 # Deadlines ask for the same few days again and again.
 _DAYS_KEPT = 512
@@ -44,13 +44,13 @@ class WorkingHours:
         self.id = calendar.id
         self._calendar = calendar
         self._zone = ZoneInfo(calendar.zone)
-        self._days: dict[date, list[_Span]] = {}
+        self._days: dict[int, list[_Span]] = {}
 
     def segments(self, start: datetime) -> Iterator[Segment]:
         """The stretches of working time from `start` on, in order; ends where three years have none."""
         at = start.astimezone(UTC)
         # From the day before: an interval may reach past midnight, and into the next day's own hours.
-        day = at.astimezone(self._zone).date() - timedelta(days=1)
+        day = at.astimezone(self._zone).toordinal() - 1
         shut = 0
         while shut < _HORIZON_DAYS and _FIRST <= day <= _LAST:
             shut += 1
@@ -58,12 +58,12 @@ class WorkingHours:
                 if closes > at:
                     yield Segment(start=max(opens, at), end=closes)
                     at, shut = closes, 0
-            day += timedelta(days=1)
+            day += 1
 
     def segments_before(self, end: datetime) -> Iterator[Segment]:
         """The stretches of working time before `end`, newest first."""
         end = end.astimezone(UTC)
-        day = end.astimezone(self._zone).date() + timedelta(days=1)
+        day = end.astimezone(self._zone).toordinal() + 1
         held: Segment | None = None
         shut = 0
         # One is held back: the day before may have a night shift that reaches into it, or beyond it.
@@ -83,7 +83,7 @@ class WorkingHours:
                 if held is not None:
                     yield held
                 held = Segment(start=opens, end=closes)
-            day -= timedelta(days=1)
+            day -= 1
         if held is not None:
             yield held
 
@@ -118,13 +118,14 @@ class WorkingHours:
             return True
         return day in self._holidays
 
-    def _day(self, day: date) -> list[_Span]:
+    def _day(self, day: int) -> list[_Span]:
         """The intervals of a local date as instants, in order, merged where they touch."""
-        if day not in self._days:
+        found = self._days.get(day)
+        if found is None:
             if len(self._days) >= _DAYS_KEPT:
                 self._days.clear()
-            self._days[day] = self._worked_out(day)
-        return self._days[day]
+            found = self._days[day] = self._worked_out(date.fromordinal(day))
+        return found
 
     def _worked_out(self, day: date) -> list[_Span]:
         override = self._calendar.overrides.get(day.isoformat())

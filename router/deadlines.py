@@ -29,17 +29,19 @@ def due(
     if pauses:
         working = (part for whole in working for part in _without(whole, pauses))
     for segment in working:
-        end = min(segment.end, segment.start + left)
-        used.append(Segment(start=segment.start, end=end))
-        left -= end - segment.start
-        if not left:
-            return Deadline(
-                due_at=end,
-                started_at=at,
-                target_seconds=int(target_seconds),
-                calendar=hours.id,
-                segments=tuple(used),
-            )
+        length = segment.end - segment.start
+        if length < left:
+            used.append(segment)
+            left -= length
+            continue
+        end = segment.start + left
+        return Deadline(
+            due_at=end,
+            started_at=at,
+            target_seconds=int(target_seconds),
+            calendar=hours.id,
+            segments=(*used, Segment(start=segment.start, end=end)),
+        )
     raise NeverOpen(hours.id)
 
 
