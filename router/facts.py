@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts import ids
 from contracts.inbound import InboundMessage
 from contracts.resolved import CustomerLink, ResolvedMessage
 from contracts.ticket import Change, Ticket
@@ -132,7 +133,7 @@ class Facts:
         self.tickets[ticket.id] = TicketFacts(ticket, placement.version, people)
         if placement.reply is not None:
             self.answered[answered_key(workspace, placement.reply.to)] = ticket.updated_at
-        for kind, value in (*placement.refs, ("customer", str(ticket.customer))):
+        for kind, value in (*placement.refs, ("customer", ids.written(ticket.customer))):
             named = self.by_ref.get((workspace, kind, value), ())
             if ticket.id not in named:
                 self.by_ref[(workspace, kind, value)] = (*named, ticket.id)
