@@ -23,4 +23,4 @@ def leased(ticket: Ticket, rules: RuleSet, now: datetime) -> Ticket:
             until = due(now, 60 * minutes, rules.calendar(ticket.department)).due_at
         except NeverOpen:
             until = None
-    return msgspec.structs.replace(ticket, lease_until=until)
+    return ticket if until == ticket.lease_until else msgspec.structs.replace(ticket, lease_until=until)
