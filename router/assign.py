@@ -63,7 +63,7 @@ def choose(
     if method == "round_robin":
         order = turns_of(members, turns)
         at = next(at for at, member in enumerate(order) if member in candidates.present)
-        after = (*order[:at], *order[at + 1 :], order[at])
+        after = order[:at] + order[at + 1 :] + (order[at],)
         return Choice(order[at], "method:round_robin", Turns(order, after))
     counts, last = open_counts or {}, last_assigned or {}
     agent = min(candidates.present, key=lambda a: (counts.get(a, 0), last.get(a, _NEVER), members.index(a)))

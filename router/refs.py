@@ -78,7 +78,9 @@ def order_ref(customer: UUID, number: str) -> Ref:
 
 
 def order_numbers(resolved: ResolvedMessage) -> tuple[str, ...]:
-    """The orders that the message names."""
+    """The orders that the message names. Most name none."""
+    if not resolved.orders and not resolved.order_numbers:
+        return ()
     named = (order.number for order in resolved.orders if order.named)
     return tuple(dict.fromkeys((*resolved.order_numbers, *named)))[:_ORDERS]
 

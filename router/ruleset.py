@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -87,12 +87,12 @@ class RuleSet:
         self.timed: tuple[Timed, ...] = tuple(sorted(filter(None, map(timed, self._triggers))))
         """The triggers by time that some active rule has, for whoever sets timers."""
 
-    def candidates(self, subject: Subject) -> Iterator[CompiledRule]:
+    def candidates(self, subject: Subject) -> list[CompiledRule]:
         """The active rules that can hold, in written order: most need a keyword, and most keywords are not there."""
         numbers = set(self._always)
         for keyword in subject.hits.get("keywords", ()):
             numbers.update(self._by_keyword.get(keyword, ()))
-        return (self._rules[number] for number in sorted(numbers))
+        return [self._rules[number] for number in sorted(numbers)]
 
     def _compiled(self, rule: Rule) -> CompiledRule:
         return rule, tuple(tuple(Test(c, self._slug) for c in group) for group in rule.groups)

@@ -3,8 +3,9 @@ know how; else a department that helps out; else the queue. Pure: what was read 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from itertools import filterfalse
 from typing import Any, NamedTuple
 
 import msgspec
@@ -180,8 +181,7 @@ class _Team:
             if chosen in self.candidates.present and chosen is not None:
                 alone = Candidates((chosen,), {})
                 turns = self._staff.rotations.get(rotation_key(self._ticket), ())
-                moved = choose(method, self.members, alone, turns).turns
-                return Choice(chosen, "affinity", moved)
+                return Choice(chosen, "affinity", choose(method, self.members, alone, turns).turns)
         return None
 
     def overflow(self, department: Department) -> Choice | None:
@@ -212,12 +212,12 @@ class _Team:
         present = tuple(agent for agent in members if agent not in refused) if refused else members
         return Candidates(present, refused)
 
-    def _asked(self, members: tuple[str, ...]) -> tuple[str, ...] | list[str]:
+    def _asked(self, members: tuple[str, ...]) -> Iterable[str]:
         """Those of whom something is to be found out: with a hundred members most need not be looked at for every ticket."""
         if self._asks or self._staff.said or self._passed:
             return members
         free = self._rules.attendance.free(self._now)
-        return [agent for agent in members if agent not in free]
+        return filterfalse(free.__contains__, members)
 
     def _refusal(self, agent: str, relaxed: bool) -> str | None:
         key = (self._ticket.workspace, agent)
