@@ -163,15 +163,15 @@ def _deadline(
     target = getattr(terms, clock)
     if target is None:
         return None
-    left = target - total(used).total_seconds()
-    closed = [pause for pause in pauses if pause.end != _NEVER]
     # Nothing left: due at the change itself, never before it.
-    rest = _due(begin, max(0.0, left), levels.hours(terms.calendar), closed, levels)
+    left = max(0.0, target - total(used).total_seconds())
+    closed = [pause for pause in pauses if pause.end != _NEVER]
+    rest = _due(begin, left, levels.hours(terms.calendar), closed, levels)
     lasting = ended is None and len(closed) < len(pauses)
     state: DeadlineState = "paused" if lasting else "running"
     if ended is not None:
         state = "met" if ended <= rest.due_at else "missed"
-    lead = min(terms.warning, target / 2, max(0.0, left))
+    lead = min(terms.warning, target / 2, left)
     return msgspec.structs.replace(
         rest,
         started_at=started,

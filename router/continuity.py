@@ -217,8 +217,10 @@ def senders(message: InboundMessage) -> tuple[Participant, ...]:
 def joining(message: InboundMessage, opens: bool = True) -> tuple[Participant, ...]:
     """Who takes part because of this message: the sender, to a ticket that is there only as far as it is proven who that is
     (I2); those in To and Cc only if the sender is proven."""
-    proven = {participant(h.kind, h.value) for h in message.sender.handles if h.proof in PROVEN}
-    people = [one for one in senders(message) if opens or one in proven]
+    people = list(senders(message))
+    if not opens:
+        proven = {participant(h.kind, h.value) for h in message.sender.handles if h.proof in PROVEN}
+        people = [one for one in people if one in proven]
     if any(handle.proof in ("verified", "authoritative") for handle in message.sender.handles):
         people += [participant("email", r.value) for r in message.recipients if r.role in ("to", "cc")]
     return tuple(dict.fromkeys(people))

@@ -134,7 +134,8 @@ class Facts:
         if placement.reply is not None:
             self.answered[answered_key(workspace, placement.reply.to)] = ticket.updated_at
         for kind, value in (*placement.refs, ("customer", ids.written(ticket.customer))):
-            named = self.by_ref.get((workspace, kind, value), ())
+            # Nearly always nothing had this name before.
+            named = self.by_ref.setdefault((workspace, kind, value), (ticket.id,))
             if ticket.id not in named:
                 self.by_ref[(workspace, kind, value)] = (*named, ticket.id)
         self._said(placement)

@@ -110,4 +110,5 @@ class _Run:
 
 
 def _add(to: list[str], more: tuple[str, ...]) -> None:
-    to += [one for one in more if one not in to]
+    if more:
+        to += [one for one in more if one not in to]

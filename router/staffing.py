@@ -171,9 +171,9 @@ class _Team:
     def last_agent(self, department: Department, method: Method) -> Choice | None:
         """Whoever had this customer's last ticket here, or their deputy: it takes their turn."""
         key = (self._ticket.workspace, self._ticket.customer, department.id)
-        agent, at = self._staff.last_agents.get(key, (None, self._now))
-        if agent is None or not department.affinity_days:
+        if not department.affinity_days or key not in self._staff.last_agents:
             return None
+        agent, at = self._staff.last_agents[key]
         self.read["last_agent"] = {"agent": agent, "at": at.isoformat()}
         if self._now - at > timedelta(days=department.affinity_days):
             return None
