@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from contracts.errors import Refused
 from desk.auth import Viewer
@@ -18,7 +19,7 @@ from runtime import metrics
 from runtime.clock import Clock
 from runtime.postgres import Connection, Database
 from sinks.postgres import staff_store
-from sinks.postgres.queue_store import Held, Share, take_next, what_waits
+from sinks.postgres.queue_store import Held, Pair, Puller, Share, take_first, take_next
 from sinks.postgres.rows import StoredTicket, replace
 from sinks.postgres.ticket_changes import write_change
 
@@ -39,6 +40,9 @@ class Pull:
         self._database = database
         self._clock = clock
         self._changes = changes
+        self._waited: dict[tuple[UUID, tuple[str, ...] | None], list[Pair]] = {}
+        """What waited in these departments when somebody pulled last. It mostly still does: to guess so saves every pull
+        the wait for the answer, which is then compared."""
 
     async def next(self, viewer: Viewer) -> StoredTicket | None:
         """The next ticket for this agent, now theirs; None when none waits for them. Raises `PullLimit`.
@@ -46,33 +50,42 @@ class Pull:
         However many agents pull at once, no two get the same ticket, and no agent gets past a limit.
         """
         rules, now = self._changes.rules(viewer), self._clock.now()
+        departments, puller = reach(viewer.agent, rules), _puller(viewer, rules)
+        guess = self._guess(viewer, departments, rules, now)
         async with self._database.short([viewer.workspace]) as connection:
-            # Asked before as well, so that a refused pull does not make others pass over a ticket it had locked.
-            departments = reach(viewer.agent, rules)
-            held, waiting = await what_waits(connection, viewer.workspace, viewer.agent, departments)
-            _check(held, viewer, rules)
+            stored, held, waiting = await take_first(connection, puller, guess, departments)
+            self._waited[(viewer.workspace, departments)] = waiting
+            _check(held or (), puller)
             wanted = await _shares(connection, viewer, rules, waiting, now)
-            left, spoken = _within(wanted, held, rules), languages(viewer.agent, rules)
-            if not left:
-                return None
-            stored, again = await take_next(connection, viewer.workspace, viewer.agent, left, spoken)
+            left, missed = _within(wanted, held or (), rules), not set(wanted) <= set(guess)
+            if left and (stored is None or missed):
+                stored = await take_next(connection, puller, left, again=not missed) or stored
             if stored is None:
                 return None
-            if again is None:
+            if held is None:
                 raise Refused("unknown_agent", "the configuration has no such agent", status=403)
-            _check(again, viewer, rules)
-            _within([_share(stored)], again, rules)
-            if not is_offered(stored.ticket, wanted, viewer.agent, rules):
+            _within([_share(stored)], held, rules)
+            if not is_offered(stored.ticket, {*guess, *wanted}, viewer.agent, rules):
                 metrics.unqualified_offers.labels(stored.ticket.department).inc()
             return await _give(connection, viewer, stored, rules, now)
 
+    def _guess(
+        self, viewer: Viewer, departments: tuple[str, ...] | None, rules: RuleSet, now: datetime
+    ) -> list[Share]:
+        """None where the agent might help out: whether they may depends on how much waits."""
+        waited = self._waited.get((viewer.workspace, departments), ())
+        return [] if asked(viewer.agent, rules) else shares(viewer.agent, waited, rules, {}, now)
+
+
+def _puller(viewer: Viewer, rules: RuleSet) -> Puller:
+    known = rules.agents.get(viewer.agent)
+    limit = known.pull_limit if known is not None else None
+    most = rules.workspace.pull_limit if limit is None else limit
+    return Puller(viewer.workspace, viewer.agent, languages(viewer.agent, rules), most)
+
 
 async def _shares(
-    connection: Connection,
-    viewer: Viewer,
-    rules: RuleSet,
-    waiting: Sequence[tuple[str, str | None]],
-    now: datetime,
+    connection: Connection, viewer: Viewer, rules: RuleSet, waiting: Sequence[Pair], now: datetime
 ) -> list[Share]:
     queues = [(viewer.workspace, department) for department in asked(viewer.agent, rules)]
     counted = await staff_store.waiting(connection, queues, 1 + most_counted(rules))
@@ -98,10 +111,8 @@ async def _give(
     )
 
 
-def _check(held: Sequence[Held], viewer: Viewer, rules: RuleSet) -> None:
-    known = rules.agents.get(viewer.agent)
-    limit = known.pull_limit if known is not None and known.pull_limit is not None else None
-    if len(held) >= (rules.workspace.pull_limit if limit is None else limit):
+def _check(held: Sequence[Held], puller: Puller) -> None:
+    if len(held) >= puller.most:
         raise PullLimit(held)
 
 

@@ -9,12 +9,12 @@ from contracts.ticket import Ticket
 from contracts.workspace import Department
 from router.ruleset import RuleSet
 from router.staffing import has_skills, relaxed_since, speaks
-from sinks.postgres.queue_store import Share
+from sinks.postgres.queue_store import Pair, Share
 
 
 def shares(
     agent: str,
-    pairs: Iterable[tuple[str, str | None]],
+    pairs: Iterable[Pair],
     rules: RuleSet,
     waiting: Mapping[str, int],
     now: datetime,
@@ -31,17 +31,17 @@ def shares(
         elif known is None or known.id != department or not known.to_solve:
             continue
         elif department in own:
-            found += _own(agent, department, category, rules, now)
+            found += _own(agent, known, category, rules, now)
         elif _helps(agent, known, rules, waiting) and has_skills(agent, category, rules):
-            found.append(Share(department, category))
+            found.append(Share(department, category, most=known.pull_limit))
     return found
 
 
-def reach(agent: str, rules: RuleSet) -> list[str] | None:
+def reach(agent: str, rules: RuleSet) -> tuple[str, ...] | None:
     """Departments in whose queues the agent may find something, None: in every one."""
     if not rules.workspace.departments:
         return None
-    return sorted({*rules.membership.departments(agent), *asked(agent, rules)})
+    return tuple(sorted({*rules.membership.departments(agent), *asked(agent, rules)}))
 
 
 def is_offered(ticket: Ticket, wanted: Iterable[Share], agent: str, rules: RuleSet) -> bool:
@@ -67,11 +67,14 @@ def asked(agent: str, rules: RuleSet) -> list[str]:
     return sorted(named)
 
 
-def _own(agent: str, department: str, category: str | None, rules: RuleSet, now: datetime) -> list[Share]:
-    if agent not in rules.members(department, category):
+def _own(
+    agent: str, department: Department, category: str | None, rules: RuleSet, now: datetime
+) -> list[Share]:
+    if agent not in rules.members(department.id, category):
         return []
-    skilled, since = has_skills(agent, category, rules), relaxed_since(category, department, rules, now)
-    return [Share(department, category, skilled, since)] if skilled or since else []
+    skilled, since = has_skills(agent, category, rules), relaxed_since(category, department.id, rules, now)
+    share = Share(department.id, category, skilled, since, department.pull_limit)
+    return [share] if skilled or since else []
 
 
 def _helps(agent: str, department: Department, rules: RuleSet, waiting: Mapping[str, int]) -> bool:

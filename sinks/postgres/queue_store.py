@@ -19,12 +19,27 @@ _DEPTHS = (16, 512, 16_384)
 
 class Share(NamedTuple):
     """A department's queue of one category (None: of none). `skilled`: the agent has the skills for it, and takes what is in
-    a language they speak; `cutoff`: what has waited since then is for them all the same."""
+    a language they speak; `cutoff`: what has waited since then is for them all the same; `most`: pulled tickets of the
+    department that one agent may have, None: any number."""
 
     department: str
     category: str | None
     skilled: bool = True
     cutoff: datetime | None = None
+    most: int | None = None
+
+
+Pair = tuple[str, str | None]
+"""Department and category of which something waits."""
+
+
+class Puller(NamedTuple):
+    """Who pulls. `languages`: of the agent, none for all; `most`: pulled tickets that they may have."""
+
+    workspace: UUID
+    agent: str
+    languages: tuple[str, ...]
+    most: int
 
 
 class Held(NamedTuple):
@@ -32,6 +47,14 @@ class Held(NamedTuple):
 
     number: int
     department: str
+
+
+class Taken(NamedTuple):
+    """What a pull finds. `held`: what the agent has pulled by then, None where no applied configuration has had them."""
+
+    stored: StoredTicket | None
+    held: list[Held] | None
+    waiting: list[Pair]
 
 
 class QueueState(NamedTuple):
@@ -46,30 +69,38 @@ class QueueState(NamedTuple):
 
 async def pairs(
     connection: Connection, workspace: UUID, departments: Sequence[str] | None = None
-) -> list[tuple[str, str | None]]:
-    """(department, category) of which something waits; only of these departments, None: of all."""
-    named = None if departments is None else list(departments)
-    rows = await connection.execute(queries(_SQL)["pairs"], {"workspace": workspace, "departments": named})
-    return [(department, category) for department, category in await rows.fetchall()]
+) -> list[Pair]:
+    """Only of these departments, None: of all."""
+    return await _found(await _pairs(connection, workspace, departments))
+
+
+async def take_first(
+    connection: Connection, puller: Puller, guess: Sequence[Share], departments: Sequence[str] | None
+) -> Taken:
+    """The first ticket of these queues together that nobody else is just taking, locked: two never get the same one; none
+    once the agent is at a limit, so that others need not pass over it. Then the agent is locked, as
+    `staff_store.lock_agents` does it, and what they have pulled by then is read. With it comes what waits in these
+    departments (None: in all), from which the caller sees whether there are queues that were not guessed.
+
+    All of it is asked together, in a `short` transaction."""
+    waiting = await _pairs(connection, puller.workspace, departments)
+    first = await _take(connection, puller, guess, _DEPTHS[0]) if guess else None
+    locked = await staff_store.lock_agents(connection, [(puller.workspace, puller.agent)])
+    held = await _pulled_by(connection, puller.workspace, puller.agent)
+    found = await stored_tickets(first) if first else []
+    known = await locked()
+    return Taken(found[0] if found else None, await _held(held) if known else None, await _found(waiting))
 
 
 async def take_next(
-    connection: Connection, workspace: UUID, agent: str, shares: Sequence[Share], languages: Sequence[str]
-) -> tuple[StoredTicket | None, list[Held] | None]:
-    """The first ticket of these queues together that nobody else is just taking, locked: two never get the same one. With it,
-    after the agent is locked as `staff_store.lock_agents` does it, what they have pulled by then; None where no applied
-    configuration has had them. `languages`: of the agent, none for all. Asked together in a `short` transaction."""
-    spoken = list(languages) or None
-    first = await _take(connection, workspace, shares, _DEPTHS[0], 1, spoken, False)
-    locked = await staff_store.lock_agents(connection, [(workspace, agent)])
-    held = await _pulled_by(connection, workspace, agent)
-    found = await stored_tickets(first)
-    for depth in _DEPTHS[1:]:
-        if found:
-            break
-        # Others are at the first few: further down. After the agent's lock, but this waits for nobody's.
-        found = await stored_tickets(await _take(connection, workspace, shares, depth, 1, spoken, False))
-    return found[0] if found else None, await _held(held) if await locked() else None
+    connection: Connection, puller: Puller, shares: Sequence[Share], again: bool
+) -> StoredTicket | None:
+    """The ticket as `take_first` has it, after that has found none; `again`: in the very same queues, whose first few others
+    are just taking. The agent is locked by then, but this waits for nobody's lock."""
+    for depth in _DEPTHS[1:] if again else _DEPTHS:
+        if found := await stored_tickets(await _take(connection, puller, shares, depth)):
+            return found[0]
+    return None
 
 
 async def take_offered(
@@ -79,23 +110,19 @@ async def take_offered(
     purpose."""
     if not shares:
         return []
-    return await stored_tickets(await _take(connection, workspace, shares, depth, limit, None, True))
+    nobody = {"agent": None, "most": None, "languages": None, "offered": True}
+    parameters = _queues(shares) | nobody | {"workspace": workspace, "depth": depth, "limit": limit}
+    return await stored_tickets(await connection.execute(queries(_SQL)["take"], parameters))
 
 
-async def _take(
-    connection: Connection,
-    workspace: UUID,
-    shares: Sequence[Share],
-    depth: int,
-    limit: int,
-    languages: list[str] | None,
-    offered: bool,
-) -> Result:
-    rows = [(s.department, s.category, s.skilled, s.cutoff) for s in shares]
-    parameters: dict[str, Any] = dict(columns(("departments", "categories", "skilled", "cutoffs"), rows))
-    parameters |= {"workspace": workspace, "depth": depth, "limit": limit}
-    parameters |= {"languages": languages, "offered": offered}
+async def _take(connection: Connection, puller: Puller, shares: Sequence[Share], depth: int) -> Result:
+    who = puller._asdict() | {"languages": list(puller.languages) or None}
+    parameters = _queues(shares) | who | {"offered": False, "depth": depth, "limit": 1}
     return await connection.execute(queries(_SQL)["take"], parameters)
+
+
+def _queues(shares: Sequence[Share]) -> dict[str, Any]:
+    return dict(columns(("departments", "categories", "skilled", "cutoffs", "rooms"), shares))
 
 
 async def pulled_by(connection: Connection, workspace: UUID, agent: str) -> list[Held]:
@@ -103,18 +130,18 @@ async def pulled_by(connection: Connection, workspace: UUID, agent: str) -> list
     return await _held(await _pulled_by(connection, workspace, agent))
 
 
-async def what_waits(
-    connection: Connection, workspace: UUID, agent: str, departments: Sequence[str] | None
-) -> tuple[list[Held], list[tuple[str, str | None]]]:
-    """`pulled_by` and `pairs`, in a `short` transaction asked together."""
-    held = await _pulled_by(connection, workspace, agent)
-    waiting = await pairs(connection, workspace, departments)
-    return await _held(held), waiting
-
-
 async def _pulled_by(connection: Connection, workspace: UUID, agent: str) -> Result:
     parameters = {"workspace": workspace, "agent": agent}
     return await connection.execute(queries(_SQL)["pulled_by"], parameters)
+
+
+async def _pairs(connection: Connection, workspace: UUID, departments: Sequence[str] | None) -> Result:
+    named = None if departments is None else list(departments)
+    return await connection.execute(queries(_SQL)["pairs"], {"workspace": workspace, "departments": named})
+
+
+async def _found(rows: Result) -> list[Pair]:
+    return [(department, category) for department, category in await rows.fetchall()]
 
 
 async def _held(rows: Result) -> list[Held]:

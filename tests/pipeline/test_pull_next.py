@@ -14,6 +14,8 @@ import pytest
 
 from contracts.ids import workspace_id
 from contracts.workspace import Agent, Category, Department, Overflow, Workspace
+from runtime.postgres import Database
+from sinks.postgres.queue_store import Puller, Share, take_first
 from sinks.postgres.sql import queries
 from tests.support.desk import NOON, SHOP, Desk, running_desk, ticket
 from tests.support.system import Dsns
@@ -198,6 +200,44 @@ async def test_other_departments_help_while_a_queue_is_long(desk: Desk) -> None:
         assert [item["ticket"]["number"] for item in listed] == [waiting[0].number]
 
 
+async def test_a_queue_that_nobody_expected_counts_like_the_others(desk: Desk) -> None:
+    """What waited when somebody pulled last is only a guess: what is urgent in a new queue comes first all the same, and a
+    queue that is empty by now is none."""
+    people = (Agent(id="ann", name="Ann", pull_limit=9), Agent(id="ben", name="Ben", pull_limit=9))
+    await desk.configure(shop(department("support", "ann", "ben"), agents=people), "v2")
+    waiting = [ticket("support", due=timedelta(hours=n + 1)) for n in range(3)]
+    await desk.add(*waiting)
+    async with await desk.client("ann") as ann, await desk.client("ben") as ben:
+        assert await pulled(ann) == waiting[0].number
+        urgent = ticket("support", category="Printers", due=timedelta(minutes=1))
+        await desk.add(urgent)
+        assert await pulled(ben) == urgent.number
+        assert [await pulled(ann), await pulled(ben)] == [each.number for each in waiting[1:]]
+        assert (await pulled(ann), await pulled(ben)) == (None, None)
+        late = ticket("support", category="Invoices", due=timedelta(days=1))
+        await desk.add(late)
+        assert await pulled(ann) == late.number
+
+
+async def test_who_is_at_their_limit_keeps_no_ticket_from_others(database: Dsns) -> None:
+    """Not even for the moment: it is not locked, so that nobody passes it over."""
+    async with running_desk(database, clock=NOON) as desk:
+        people = (Agent(id="ann", name="Ann", pull_limit=1),)
+        await desk.configure(shop(department("support", "ann"), agents=people), "v2")
+        await desk.add(*(ticket("support", due=timedelta(hours=n + 1)) for n in range(2)))
+        async with await desk.client("ann") as ann:
+            assert await pulled(ann) is not None
+    workspace = workspace_id("shop")
+    async with Database(database.app, max_size=1) as app, app.short([workspace]) as connection:
+        busy, idle = (Puller(workspace, "ann", (), most) for most in (1, 2))
+        for share in (Share("support", None), Share("support", None, most=1)):
+            taken = await take_first(connection, busy, [share], ["support"])
+            assert taken.stored is None
+            assert taken.waiting == [("support", None)]
+        assert (await take_first(connection, idle, [Share("support", None, most=1)], None)).stored is None
+        assert (await take_first(connection, idle, [Share("support", None)], None)).stored is not None
+
+
 async def test_a_thousand_pulls_at_once_are_a_thousand_tickets(desk: Desk) -> None:
     people = tuple(Agent(id=f"a{number:02}", name=f"Agent {number}", pull_limit=20) for number in range(50))
     await desk.configure(shop(department("support", members="all"), agents=people), "v2")
@@ -228,6 +268,9 @@ def test_the_queue_is_read_by_its_index(database: Dsns, query: str, departments:
         "categories": [None, "C1"],
         "skilled": [True, True],
         "cutoffs": [None, None],
+        "rooms": [None, 3],
+        "agent": "ann",
+        "most": 2,
         "languages": ["en"],
         "offered": False,
         "depth": 16,

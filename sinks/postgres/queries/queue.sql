@@ -42,11 +42,18 @@ SELECT department, category FROM pairs
 
 -- name: take
 -- The first of these queues that nobody is just taking, locked, the most urgent first: whole rows, as `lock_tickets` has them.
--- Only so many of each are looked at. A ticket that was given away or moved since the statement began is asked again under
--- its lock.
-WITH mine AS MATERIALIZED (
-    SELECT * FROM unnest(%(departments)s::text[], %(categories)s::text[], %(skilled)s::boolean[],
-                         %(cutoffs)s::timestamptz[]) AS m(department, category, skilled, cutoff)
+-- Only so many of each are looked at, and none of which the agent has as many as they may. A ticket that was given away or
+-- moved since the statement began is asked again under its lock.
+WITH busy AS MATERIALIZED (
+    SELECT t.department, count(*) AS count, sum(count(*)) OVER () AS everywhere
+    FROM tickets t
+    WHERE t.workspace = %(workspace)s AND t.agent = %(agent)s::text AND t.pulled AND t.status IN ('new', 'open')
+    GROUP BY t.department
+), mine AS MATERIALIZED (
+    SELECT m.* FROM unnest(%(departments)s::text[], %(categories)s::text[], %(skilled)s::boolean[],
+                           %(cutoffs)s::timestamptz[], %(rooms)s::int[]) AS m(department, category, skilled, cutoff, room)
+    WHERE NOT EXISTS (SELECT FROM busy
+                      WHERE busy.everywhere >= %(most)s::int OR busy.department = m.department AND busy.count >= m.room)
 ), heads AS MATERIALIZED (
     SELECT mine.department, mine.category, head.ticket_id, head.due_at, head.created_at, head.number
     FROM mine CROSS JOIN LATERAL (
