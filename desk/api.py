@@ -156,7 +156,7 @@ def create_app(
             show_typing,
             count_tickets,
             list_queues,
-            *WORK_ROUTES,
+            WORK_ROUTES,
             *AGENT_ROUTES,
             *CUSTOMER_ROUTES,
             *ORDER_ROUTES,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, cast
 from uuid import UUID
@@ -15,14 +16,17 @@ from contracts.membership import Membership
 from contracts.ticket import Ticket
 from contracts.workspace import Workspace
 from router.rulesets import RuleSets
-from runtime.postgres import Database
+from runtime.postgres import Connection, Database
 from sinks.postgres.config_store import WorkspaceCache
-from sinks.postgres.key_store import KeyStore, StoredKey
+from sinks.postgres.key_store import KeyStore, StoredKey, still_in_force
+from sinks.postgres.sql import Answer
 
 Role = Literal["agent", "lead", "admin"]
 
 _PREFIX = "fd"
 _SECRET_BYTES = 32
+
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Viewer:
     role: Role
     config: Workspace
     membership: Membership
+    unasked: tuple[str, StoredKey] | None = None
+    """The key's id and what was known of it, where `acting` is still to ask whether it is in force."""
 
     @property
     def actor(self) -> str:
@@ -73,20 +79,54 @@ class Authenticator:
         self._workspaces = workspaces
         self._rules = rules
         self._served = served
+        self._known = dict[str, StoredKey]()
 
-    async def viewer(self, authorization: str | None) -> Viewer:
+    async def viewer(self, authorization: str | None, acts: bool = False) -> Viewer:
         """The holder of the key in an `Authorization: Bearer` header. Raises `Refused` with 401, in the same words
-        whatever is wrong with it."""
+        whatever is wrong with it. `acts`: all that the viewer does is done in `acting`, which asks whether a key that was
+        known before is still in force, together with what it asks anyway."""
         parts = _parse(authorization)
-        stored = await self._keys.find(self._served, parts[0]) if parts else None
+        known = self._known.get(parts[0]) if parts and acts else None
+        stored = known or (await self._find(parts[0]) if parts else None)
         if parts is None or stored is None or not hmac.compare_digest(_hash(parts[1]), stored.secret_sha256):
-            raise Refused("unauthorized", "a valid API key is required", status=401)
+            raise _unauthorized()
         await self._workspaces.refresh([stored.workspace])
         rules = self._rules.get(stored.workspace)
         if rules is None:
             raise Refused("unconfigured", "this workspace has no configuration in force", status=503)
-        role = cast(Role, stored.role)
-        return Viewer(stored.workspace, stored.agent, role, rules.workspace, rules.membership)
+        role, unasked = cast(Role, stored.role), (parts[0], stored) if known else None
+        return Viewer(stored.workspace, stored.agent, role, rules.workspace, rules.membership, unasked)
+
+    async def _find(self, key_id: str) -> StoredKey | None:
+        stored = await self._keys.find(self._served, key_id)
+        if stored is not None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key_id] = stored
+        return stored
+
+
+@asynccontextmanager
+async def acting(database: Database, viewer: Viewer) -> AsyncIterator[Connection]:
+    """A `short` transaction for what the viewer does. Raises `Refused` with 401, whatever came of it, when their key is not
+    in force: then nothing of it is stored."""
+    async with database.short([viewer.workspace]) as connection:
+        in_force = await still_in_force(connection, *viewer.unasked) if viewer.unasked else None
+        try:
+            yield connection
+        except Refused:
+            await _check(in_force)
+            raise
+        await _check(in_force)
+
+
+async def _check(in_force: Answer[bool] | None) -> None:
+    if in_force is not None and not await in_force():
+        raise _unauthorized()
+
+
+def _unauthorized() -> Refused:
+    return Refused("unauthorized", "a valid API key is required", status=401)
 
 
 async def create_key(database: Database, workspace: UUID, agent: str, role: Role) -> str:

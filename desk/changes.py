@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.errors import Refused
 from contracts.ticket import Change, Ticket
-from desk.auth import Viewer
+from desk.auth import Viewer, acting
 from desk.tickets import not_found
 from router import timing
 from router.leases import leased
@@ -84,7 +84,7 @@ class Changes:
         expected one, which is compared last, so that it tells nothing to somebody who is turned away.
         """
         rules, now = self.rules(viewer), self._clock.now()
-        async with self._database.short([viewer.workspace]) as connection:
+        async with acting(self._database, viewer) as connection:
             stored = await one_ticket(
                 connection, viewer.workspace, viewer.visible, named, viewer.agent, locked=True
             )

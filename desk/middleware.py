@@ -19,6 +19,10 @@ DeskRequest = Request[Viewer, str, State]
 """A request whose key was checked."""
 
 
+ACTS = "acts"
+"""Option of routes that do whatever they do in `desk.auth.acting`."""
+
+
 class Authentication(AbstractAuthenticationMiddleware):
     """Every route needs a key, unless it is excluded by name: a new route cannot forget to ask."""
 
@@ -26,7 +30,8 @@ class Authentication(AbstractAuthenticationMiddleware):
         self, connection: ASGIConnection[Any, Any, Any, Any]
     ) -> AuthenticationResult:
         authenticator: Authenticator = connection.app.state.authenticator
-        viewer = await authenticator.viewer(connection.headers.get("authorization"))
+        acts = connection.route_handler.opt.get(ACTS, False)
+        viewer = await authenticator.viewer(connection.headers.get("authorization"), acts)
         return AuthenticationResult(user=viewer, auth=viewer.agent)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.errors import Refused
-from desk.auth import Viewer
+from desk.auth import Viewer, acting
 from desk.changes import Changes
 from router.leases import leased
 from router.pulling import asked, is_offered, reach, shares
@@ -52,7 +52,7 @@ class Pull:
         rules, now = self._changes.rules(viewer), self._clock.now()
         departments, puller = reach(viewer.agent, rules), _puller(viewer, rules)
         guess = self._guess(viewer, departments, rules, now)
-        async with self._database.short([viewer.workspace]) as connection:
+        async with acting(self._database, viewer) as connection:
             stored, held, waiting = await take_first(connection, puller, guess, departments)
             self._waited[(viewer.workspace, departments)] = waiting
             _check(held or (), puller)

@@ -6,12 +6,12 @@ from typing import Annotated
 from uuid import uuid4
 
 import msgspec
-from litestar import Response, post
+from litestar import Response, Router, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from contracts.ticket import Priority
-from desk.middleware import DeskRequest
+from desk.middleware import ACTS, DeskRequest
 from desk.pull import Pull
 from desk.versions import IdempotencyKey, IfMatch, TicketSummary, expected, respond
 from desk.work import Work
@@ -149,13 +149,17 @@ async def prioritise_ticket(
     return respond(await work.prioritise(request.user, number, data.priority, expected(if_match)))
 
 
-ROUTES = (
-    pull_ticket,
-    assign_ticket,
-    transfer_ticket,
-    set_status,
-    wait_for_customer,
-    add_note,
-    categorise_ticket,
-    prioritise_ticket,
+ROUTES = Router(
+    path="/",
+    route_handlers=(
+        pull_ticket,
+        assign_ticket,
+        transfer_ticket,
+        set_status,
+        wait_for_customer,
+        add_note,
+        categorise_ticket,
+        prioritise_ticket,
+    ),
+    opt={ACTS: True},
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from runtime.postgres import Database
-from sinks.postgres.sql import queries
+from runtime.postgres import Connection, Database
+from sinks.postgres.sql import Answer, queries
 
 
 class StoredKey(NamedTuple):
@@ -42,8 +42,7 @@ class KeyStore:
     async def find(self, workspaces: Sequence[UUID], key_id: str) -> StoredKey | None:
         """The key with this id, unless it is revoked."""
         parameters = {"workspaces": list(workspaces), "key_id": key_id}
-        rows = await self._database.look_up(workspaces, queries("keys")["find_key"], parameters)
-        return StoredKey(*rows[0]) if rows else None
+        return _key(await self._database.look_up(workspaces, queries("keys")["find_key"], parameters))
 
     async def revoke(self, workspace: UUID, key_id: str, now: datetime) -> bool:
         """True if there was such a key."""
@@ -54,3 +53,18 @@ class KeyStore:
         """Every key, those in force first."""
         rows = await self._database.fetch([workspace], queries("keys")["list_keys"], {"workspace": workspace})
         return [ListedKey(*row) for row in rows]
+
+
+async def still_in_force(connection: Connection, key_id: str, key: StoredKey) -> Answer[bool]:
+    """Whether a key that was found before would be found in this transaction."""
+    parameters = {"workspaces": [key.workspace], "key_id": key_id}
+    rows = await connection.execute(queries("keys")["find_key"], parameters)
+
+    async def answer() -> bool:
+        return _key(await rows.fetchall()) == key
+
+    return answer
+
+
+def _key(rows: Sequence[tuple[Any, ...]]) -> StoredKey | None:
+    return StoredKey(*rows[0]) if rows else None

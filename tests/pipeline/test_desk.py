@@ -50,6 +50,44 @@ async def test_a_key_that_is_missing_wrong_or_revoked_opens_nothing(desk: Desk) 
         assert (await ann.get("/tickets")).status_code == 401
 
 
+async def test_what_changes_tickets_asks_for_the_key_as_well(desk: Desk) -> None:
+    """Also of a desk that knows the key: nothing is told, and nothing done, by one that was revoked a moment ago."""
+    waiting = ticket("support")
+    await desk.add(waiting)
+    spec, at = await _specification(desk), f"/tickets/{waiting.number}"
+    bodies = {
+        "assign": {"agent": "ann"},
+        "transfer": {"department": "returns", "reason": "theirs"},
+        "status": {"status": "solved"},
+        "notes": {"text": "hello"},
+        "category": {"category": None},
+        "priority": {"priority": "high"},
+    }
+    changes = [
+        path.replace("{number}", str(number))
+        for path, methods in spec["paths"].items()
+        if path.startswith("/tickets") and "post" in methods
+        for number in (waiting.number, 404)
+    ]
+    assert f"{at}/status" in changes
+    async with await desk.client("ann") as ann:
+        # What is refused is told to who may know.
+        assert (await ann.post("/tickets/404/wait")).status_code == 404
+        key_id = ann.headers["Authorization"].split("_")[1]
+        assert await KeyStore(desk.database).revoke(workspace_id("shop"), key_id, NOON)
+        for path in changes:
+            answer = await ann.post(path, json=bodies.get(path.rpartition("/")[2], {"text": "hello"}))
+            assert (path, answer.status_code) == (path, 401)
+    assert await desk.rows("SELECT version, agent FROM tickets") == [(1, None)]
+    assert await desk.rows("SELECT count(*) FROM notes") == [(0,)]
+
+
+async def _specification(desk: Desk) -> dict[str, Any]:
+    async with httpx.AsyncClient(base_url=desk.url, trust_env=False) as nobody:
+        found: dict[str, Any] = (await nobody.get("/openapi.json")).json()
+    return found
+
+
 async def test_only_the_hash_of_a_secret_is_stored(desk: Desk) -> None:
     key = await create_key(desk.database, workspace_id("shop"), "ann", "agent")
     _, _, secret = key.split("_")
