@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +18,40 @@ _HEAD_SECONDS = 10.0
 _HEAD_BYTES = 64 * 1024
 # Longer than the minute that balancers keep a connection: one that is closed from this side is not just being used again.
 _IDLE_SECONDS = 75
+
+
+class _Answer:
+    """A connection as one answer is written to it: the head waits for what follows it. To send it alone would cost as much as
+    to send the whole, and wake the caller for something of no use yet."""
+
+    __slots__ = ("_alone", "_head", "_loop", "_transport")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._head = b""
+        self._alone: asyncio.Handle | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._alone is None:
+            self._head = data
+            # When nothing follows at once, as where a body is still being made.
+            self._alone = self._loop.call_soon(self._send)
+        else:
+            self._send(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _send(self, more: bytes = b"") -> None:
+        if self._alone is not None:
+            self._alone.cancel()
+        head, self._head = self._head, b""
+        self._transport.write(head + more if head else more)
 
 
 class _Protocol(HttpToolsProtocol):
@@ -47,6 +81,12 @@ class _Protocol(HttpToolsProtocol):
             self.transport.abort()
         elif self._late is None:
             self._late = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+
+    def on_headers_complete(self) -> None:
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = cast(asyncio.Transport, _Answer(self.loop, self.transport))
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
