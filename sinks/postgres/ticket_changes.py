@@ -66,7 +66,7 @@ async def write_change(
 ) -> StoredTicket:
     """Writes the ticket as it is after a change, whose row the caller has locked; `rotation`: the turns after it, likewise.
     `pulled`: whether it counts against its agent's pull limit."""
-    writes, ticket = Writes(), replace(ticket, updated_at=now)
+    writes, ticket = Writes(stored=True), replace(ticket, updated_at=now)
     changed = add_change(writes, stored, ticket, change, Cause(actor=actor), detail, now, pulled)
     if ticket.agent and ticket.agent != stored.ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now

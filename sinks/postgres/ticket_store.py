@@ -163,6 +163,8 @@ class Writes:
     duplicates: list[DuplicateRow] = field(default_factory=list)
     tickets: dict[Key, StoredTicket] = field(default_factory=dict)
     """The last snapshot of each ticket of the batch."""
+    stored: bool = False
+    """Whether these are few, and stored before, so that there is something to change. Their locks are held."""
     refs: set[tuple[UUID, str, str, UUID]] = field(default_factory=set)
     archived: set[tuple[UUID, UUID, str]] = field(default_factory=set)
     """Messages and the bytes that they need of the archive."""

@@ -92,8 +92,7 @@ async def write(connection: Connection, writes: Writes) -> None:
         await _insert(connection, "insert_messages", _MESSAGES, sorted(writes.messages, key=_key(2)))
         await _insert(connection, "insert_archive_refs", _ARCHIVED, sorted(writes.archived))
         await _insert(connection, "insert_duplicates", _DUPLICATES, sorted(writes.duplicates, key=_key(3)))
-        tickets = [_ticket_row(writes.tickets[key]) for key in sorted(writes.tickets)]
-        await _insert(connection, "upsert_tickets", _TICKETS, tickets)
+        await _write_tickets(connection, writes)
         await _insert(connection, "insert_refs", _REFS, sorted(writes.refs))
         await _insert(connection, "insert_participants", _PARTICIPANTS, sorted(writes.participants))
         await _insert(connection, "insert_decisions", _DECISIONS, sorted(writes.decisions, key=_key(2)))
@@ -111,6 +110,15 @@ async def write(connection: Connection, writes: Writes) -> None:
         await answer_store.write_chat_answers(connection, writes.chat_answers)
         if writes.outbox:
             await connection.execute(queries("tickets")["notify_outbox"])
+
+
+async def _write_tickets(connection: Connection, writes: Writes) -> None:
+    tickets = [_ticket_row(writes.tickets[key]) for key in sorted(writes.tickets)]
+    if not writes.stored:
+        await _insert(connection, "upsert_tickets", _TICKETS, tickets)
+        return
+    for ticket in tickets:
+        await _insert(connection, "change_ticket", _TICKET_COLUMNS, [ticket])
 
 
 def _key(length: int) -> Any:
