@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, cast
 from uuid import UUID
 
@@ -38,8 +39,8 @@ class Viewer:
     role: Role
     config: Workspace
     membership: Membership
-    unasked: tuple[str, StoredKey] | None = None
-    """The key's id and what was known of it, where `acting` is still to ask whether it is in force."""
+    still: Callable[[Connection], Awaitable[Answer[None]]] | None = None
+    """Asks whether the key is in force, where `acting` is to ask it; the answer raises `Refused` with 401 when it is not."""
 
     @property
     def actor(self) -> str:
@@ -94,8 +95,8 @@ class Authenticator:
         rules = self._rules.get(stored.workspace)
         if rules is None:
             raise Refused("unconfigured", "this workspace has no configuration in force", status=503)
-        role, unasked = cast(Role, stored.role), (parts[0], stored) if known else None
-        return Viewer(stored.workspace, stored.agent, role, rules.workspace, rules.membership, unasked)
+        role, still = cast(Role, stored.role), partial(self._still, parts[0], stored) if known else None
+        return Viewer(stored.workspace, stored.agent, role, rules.workspace, rules.membership, still)
 
     async def _find(self, key_id: str) -> StoredKey | None:
         stored = await self._keys.find(self._served, key_id)
@@ -105,24 +106,33 @@ class Authenticator:
             self._known[key_id] = stored
         return stored
 
+    async def _still(self, key_id: str, key: StoredKey, connection: Connection) -> Answer[None]:
+        in_force = await still_in_force(connection, key_id, key)
+
+        async def answer() -> None:
+            if not await in_force():
+                self._known.pop(key_id, None)
+                raise _unauthorized()
+
+        return answer
+
 
 @asynccontextmanager
 async def acting(database: Database, viewer: Viewer) -> AsyncIterator[Connection]:
     """A `short` transaction for what the viewer does. Raises `Refused` with 401, whatever came of it, when their key is not
     in force: then nothing of it is stored."""
     async with database.short([viewer.workspace]) as connection:
-        in_force = await still_in_force(connection, *viewer.unasked) if viewer.unasked else None
+        check = await viewer.still(connection) if viewer.still else _unneeded
         try:
             yield connection
         except Refused:
-            await _check(in_force)
+            await check()
             raise
-        await _check(in_force)
+        await check()
 
 
-async def _check(in_force: Answer[bool] | None) -> None:
-    if in_force is not None and not await in_force():
-        raise _unauthorized()
+async def _unneeded() -> None:
+    """The key was looked up for this very request."""
 
 
 def _unauthorized() -> Refused:
