@@ -52,7 +52,7 @@ _MEASURES = {
         "suggest_p99_ms_at_1m",
         "identity_conflict_duplicates",
     ),
-    pull.measure: ("pull_next_p99_ms", "rss_mb_max"),
+    pull.measure: ("pull_next_p99_ms", "pull_next_p99_ms_busy", "rss_mb_max"),
     hosts.measure: ("faust_vs_plain", "faust_vs_plain_p50"),
 }
 FIGURES = tuple(dict.fromkeys(name for names in _MEASURES.values() for name in names))

@@ -50,16 +50,10 @@ class Table(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def measure(chain: Chain, times: int) -> tuple[list[float], list[float]]:
+def measure(chain: Chain, tables: Sequence[Table], times: int, binary: bool = False) -> list[float]:
     """Messages a second, 500 a transaction on one connection, into a fresh database each time: with arrays as psycopg
-    sends them by itself, as text, which is what the targets were set against; and with binary ones, as this system
+    sends them by itself, as text, which is what the targets were set against; or with binary ones, as this system
     sends them."""
-    tables = _read(chain)
-    return of_tables(chain, tables, times), of_tables(chain, tables, times, binary=True)
-
-
-def of_tables(chain: Chain, tables: Sequence[Table], times: int, binary: bool = False) -> list[float]:
-    """The same for rows that somebody else has read."""
     template = migrated_template(chain.postgres)
     rates = []
     for _ in range(times):
@@ -82,7 +76,8 @@ def stored(connection: psycopg.Connection[Any], names: Sequence[str]) -> list[Ta
     return tables
 
 
-def _read(chain: Chain) -> list[Table]:
+def written(chain: Chain) -> list[Table]:
+    """All rows that the pipeline has written."""
     with psycopg.connect(chain.settings.postgres_owner) as connection:
         tables = stored(connection, _STORED)
         events = asyncio.run(_events(chain.settings.kafka))
