@@ -8,12 +8,13 @@ from typing import Any
 
 from contracts.base import encode
 from contracts.inbound import InboundMessage
+from contracts.outbound import OutboundMessage
 from contracts.resolved import ResolvedMessage
 from contracts.ticket import Cause, Ticket
 from router.deadlines import starts_at
 from router.facts import Plan, answered_key, is_echo
 from router.refs import content, is_answered
-from router.replies import Reply, compose
+from router.replies import compose
 from router.ruleset import RuleSet
 from router.sending import ACTOR as RULES
 from router.sending import Reason, Sends, add_outbox, add_sends
@@ -122,35 +123,26 @@ def add_plan(
     )
     add_sends(writes, _sends(plan), rules, now, trace=message.trace)
     if placement.reply is not None:
-        _add_reply(writes, placement.reply, ticket, message, rules, keys, now)
+        answer = compose(placement.reply, ticket, message, rules, keys, now)
+        _add_answer(writes, answer, ticket, rules, message.trace)
+        writes.answered[answered_key(ticket.workspace, placement.reply.to)] = now
     if plan.rotation:
         writes.rotations[plan.rotation[0]] = plan.rotation[1]
     if placement.opens and ticket.agent:
         writes.assigned[(ticket.workspace, ticket.agent)] = now
 
 
-def _add_reply(
-    writes: Writes,
-    reply: Reply,
-    ticket: Ticket,
-    message: InboundMessage,
-    rules: RuleSet,
-    keys: Sequence[bytes],
-    now: datetime,
+def _add_answer(
+    writes: Writes, answer: OutboundMessage, ticket: Ticket, rules: RuleSet, trace: str | None
 ) -> None:
     """A chat is answered in the chat, which nobody has to transport."""
-    answer = compose(reply, ticket, message, rules, keys, now)
+    identity, now = answer.outbound_id, answer.created_at
     if answer.channel == CHAT:
         where = (ticket.id, answer.channel, answer.account, answer.recipient)
         who = (RULES, rules.shown_name(ticket.department))
-        writes.chat_answers.append(
-            AnswerRow(ticket.workspace, answer.outbound_id, *where, *who, answer.text, now)
-        )
+        writes.chat_answers.append(AnswerRow(ticket.workspace, identity, *where, *who, answer.text, now))
     else:
-        add_outbox(
-            writes, "outbound", answer.outbound_id, ticket, "automatic_reply", answer, now, message.trace
-        )
-    writes.answered[answered_key(ticket.workspace, reply.to)] = now
+        add_outbox(writes, "outbound", identity, ticket, "automatic_reply", answer, now, trace)
 
 
 def _sends(plan: Plan) -> Sends:
