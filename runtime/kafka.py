@@ -54,9 +54,8 @@ class Producer:
     """Idempotent, acks=all. `send_all` returns when every record is acknowledged, or raises `Transient`; a repeated call
     may write a record twice, which readers drop by its id."""
 
-    def __init__(self, bootstrap: str, linger_ms: int = 2, timeout: float = 15.0) -> None:
+    def __init__(self, bootstrap: str, timeout: float = 15.0) -> None:
         self._bootstrap = bootstrap
-        self._linger_ms = linger_ms
         self._timeout = timeout
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
@@ -124,7 +123,8 @@ class Producer:
                     bootstrap_servers=self._bootstrap,
                     enable_idempotence=True,
                     acks="all",
-                    linger_ms=self._linger_ms,
+                    # What is sent together goes together without: each partition lingers by itself, and the first goes alone.
+                    linger_ms=0,
                     max_batch_size=256 * 1024,
                     max_request_size=_MAX_REQUEST_BYTES,
                     request_timeout_ms=10_000,

@@ -129,8 +129,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch: int = 250
     """Most records a batch."""
     fetch_wait_ms: int = 60
-    """How long the broker gathers records for a fetch (`fetch.max.wait.ms`): what it answers with is a batch. Less is
-    quicker, more costs less CPU time."""
+    """How long the broker gathers what the doors took in (`fetch.max.wait.ms`): what it answers with is a batch, which stays
+    one on its way. Less is quicker, more costs less CPU time."""
     instance: str = ""
     """Static member name (`group.instance.id`), unique per process; empty: dynamic membership."""
     partitions: int = 0

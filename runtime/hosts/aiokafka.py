@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from runtime import metrics
 from runtime.guard import Guard
 from runtime.hosts.base import DRAIN_SECONDS, KafkaHost
-from runtime.hosts.progress import FETCH_BYTES, METADATA_MS, PARTITION_BYTES, Standing, pause_fused, standing
+from runtime.hosts.progress import METADATA_MS, PARTITION_BYTES, Standing, fetch_bytes, pause_fused, standing
 from runtime.hosts.secondary import Fetched
 from runtime.incidents import Incidents
 from runtime.kafka import record_of
@@ -68,7 +68,7 @@ class AiokafkaHost(KafkaHost):
                 max_poll_interval_ms=300_000,
                 rebalance_timeout_ms=REBALANCE_MS,
                 max_partition_fetch_bytes=PARTITION_BYTES,
-                fetch_min_bytes=FETCH_BYTES,
+                fetch_min_bytes=fetch_bytes(self._stage),
                 fetch_max_wait_ms=self._settings.fetch_wait_ms,
                 metadata_max_age_ms=METADATA_MS,
             )

@@ -24,7 +24,7 @@ from runtime import metrics
 from runtime.guard import EXIT_FAULT, Guard
 from runtime.hosts.base import DRAIN_SECONDS, KafkaHost
 from runtime.hosts.faust_app import App
-from runtime.hosts.progress import METADATA_MS, PARTITION_BYTES, Standing
+from runtime.hosts.progress import METADATA_MS, PARTITION_BYTES, Standing, fetch_bytes
 from runtime.incidents import Incidents
 from runtime.settings import Settings
 from runtime.stage import Record, Stage
@@ -85,6 +85,7 @@ class FaustHost(KafkaHost):
             lambda: self._progress.fused,
             self._drained,
             self._secondary,
+            fetch_bytes(self._stage),
             settings.fetch_wait_ms,
             broker=[URL(f"kafka://{server}") for server in settings.kafka.split(",")],
             consumer_auto_offset_reset="earliest",

@@ -25,7 +25,7 @@ from faust.types import TP, Message
 from mode.threads import WorkerThread
 
 from runtime import metrics
-from runtime.hosts.progress import FETCH_BYTES, Standing, pause_fused, standing
+from runtime.hosts.progress import Standing, pause_fused, standing
 from runtime.hosts.secondary import Fetched, Secondary
 from runtime.incidents import PartitionKey
 
@@ -38,7 +38,8 @@ log = structlog.get_logger(__name__)
 
 class App(faust.App):  # type: ignore[misc]
     """`fused`: partitions not to be fetched. `drained`: returns when nothing of the last assignment is at work.
-    `secondary`: which topics wait for others. `fetch_wait_ms`: as in the settings."""
+    `secondary`: which topics wait for others. The broker answers a fetch when it has `fetch_bytes`, or `fetch_wait_ms` after it
+    was asked."""
 
     def __init__(
         self,
@@ -46,12 +47,14 @@ class App(faust.App):  # type: ignore[misc]
         fused: Callable[[], set[PartitionKey]],
         drained: Callable[[], Awaitable[None]],
         secondary: Secondary,
+        fetch_bytes: int,
         fetch_wait_ms: int,
         **options: Any,
     ) -> None:
         self.fused = fused
         self.drained = drained
         self.secondary = secondary
+        self.fetch_bytes = fetch_bytes
         self.fetch_wait_ms = fetch_wait_ms
         super().__init__(
             name,
@@ -132,7 +135,7 @@ class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         """Faust has no settings for these two."""
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = FETCH_BYTES, self.app.fetch_wait_ms
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = self.app.fetch_bytes, self.app.fetch_wait_ms
         return consumer
 
     async def _fetch_records(

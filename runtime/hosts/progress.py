@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 from aiokafka import AIOKafkaConsumer
@@ -18,12 +18,11 @@ from runtime import metrics
 from runtime.guard import EXIT_FAULT
 from runtime.health import Health
 from runtime.incidents import Incidents, PartitionKey
-from runtime.stage import Record
+from runtime.stage import Record, Stage
 
 METADATA_MS = 30_000
 """How soon a topic or partition is found that was made after the subscription."""
-FETCH_BYTES = 64 << 10
-"""The broker answers a fetch when it has as much, or `fetch_wait_ms` after it was asked."""
+_GATHERED_BYTES = 64 << 10
 PARTITION_BYTES = 1 << 20
 """Most that is fetched ahead of a partition, but for a single record that is larger: several batches of usual messages."""
 STUCK_SECONDS = 60.0
@@ -33,6 +32,11 @@ Standing = Mapping[PartitionKey, tuple[int, int]]
 """Of each assigned partition: the offset that is fetched next, and the end."""
 
 log = structlog.get_logger(__name__)
+
+
+def fetch_bytes(stage: Stage[Any]) -> int:
+    """With so much the broker answers a fetch, else `fetch_wait_ms` after it was asked."""
+    return _GATHERED_BYTES if stage.gathers else 1
 
 
 async def standing(consumer: AIOKafkaConsumer) -> Standing | None:
