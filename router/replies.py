@@ -140,7 +140,7 @@ def compose(
         account=reply.to.account,
         recipient=reply.to.recipient,
         created_at=now,
-        text=text[: LIMITS[reply.to.channel].text],
+        text=text.rstrip()[: LIMITS[reply.to.channel].text],
     )
     sender = rules.sender(ticket.department)
     if reply.to.channel != MAIL or sender is None:
