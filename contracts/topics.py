@@ -36,6 +36,9 @@ class Topic:
     """In production; the embedded broker has 4, tests what they need."""
     behind: str = ""
     """The topic of the same keys that goes before this one, for who reads both."""
+    gathered: bool = False
+    """Its records come one by one, so that whoever reads them has the broker gather them. What a stage or the relay passes on
+    comes in batches as it is."""
 
     @property
     def max_bytes(self) -> int:
@@ -72,6 +75,7 @@ INBOUND = Topic(
     retention_days=14,
     written_by="gateway, pollers; relay, for proofs",
     read_by="identity, media",
+    gathered=True,
 )
 OVERFLOW = Topic(
     "frontdesk.inbound.overflow.v1",
@@ -81,6 +85,7 @@ OVERFLOW = Topic(
     written_by="intake, for a sender over its rate",
     read_by="identity, at lower priority; media",
     behind=INBOUND.name,
+    gathered=True,
 )
 RESOLVED = Topic(
     "frontdesk.resolved.v1",

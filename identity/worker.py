@@ -46,7 +46,6 @@ class Identity(Stage[InboundMessage]):
 
     name: ClassVar[str] = "identity"
     sources: ClassVar[tuple[Topic, ...]] = (INBOUND, OVERFLOW)
-    gathers: ClassVar[bool] = True
 
     def __init__(
         self,

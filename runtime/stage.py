@@ -97,9 +97,6 @@ class Stage(ABC, Generic[P]):
     """`identity`, `router`: consumer group, metric label, dead-letter topic."""
     sources: ClassVar[tuple[Topic, ...]]
     """All of one payload type; the first one names it."""
-    gathers: ClassVar[bool] = False
-    """True: its records come one by one, so that the broker is asked to gather them. What another stage passes on comes in
-    batches as it is."""
     parks: ClassVar[bool] = True
     """False: another stage reads the same records and parks what no code can read; here such a record is passed over."""
 

@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 def fetch_bytes(stage: Stage[Any]) -> int:
     """With so much the broker answers a fetch, else `fetch_wait_ms` after it was asked."""
-    return _GATHERED_BYTES if stage.gathers else 1
+    return _GATHERED_BYTES if any(topic.gathered for topic in stage.sources) else 1
 
 
 async def standing(consumer: AIOKafkaConsumer) -> Standing | None:
