@@ -21,15 +21,14 @@ def measure(system: System) -> None:
     for _ in range(rounds):
         rates.append(_burst(system, count))
         tables = tables or write_limit.written(chain)
-        limits += write_limit.measure(chain, tables, 1)
+        limits.append(write_limit.measure(chain, tables))
         naive.append(row_at_a_time.measure(chain, naively))
         report.note(f"write limit: {limits[-1]:.0f}/s; row at a time: {naive[-1]:.0f}/s")
     report.figure("pipeline_per_s", report.median("pipeline 1/s", rates), "1/s")
     for name, others in (("pipeline_vs_write_limit", limits), ("pipeline_vs_row_at_a_time", naive)):
         ratios = [rate / other for rate, other in zip(rates, others, strict=True)]
         report.figure(name, report.median(name, ratios), "ratio")
-    binary = write_limit.measure(chain, tables, 1, binary=True)
-    report.note(f"of the binary write: {rates[-1] / binary[0]:.2f}")
+    report.note(f"of the binary write: {rates[-1] / write_limit.measure(chain, tables, binary=True):.2f}")
 
 
 def _burst(system: System, count: int) -> float:

@@ -50,16 +50,13 @@ class Table(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def measure(chain: Chain, tables: Sequence[Table], times: int, binary: bool = False) -> list[float]:
-    """Messages a second, 500 a transaction on one connection, into a fresh database each time: with arrays as psycopg
+def measure(chain: Chain, tables: Sequence[Table], binary: bool = False) -> float:
+    """Messages a second, 500 a transaction on one connection, into a fresh database: with arrays as psycopg
     sends them by itself, as text, which is what the targets were set against; or with binary ones, as this system
     sends them."""
     template = migrated_template(chain.postgres)
-    rates = []
-    for _ in range(times):
-        with fresh_database(chain.postgres, template) as dsns, psycopg.connect(dsns.owner) as connection:
-            rates.append(_write(connection, tables, binary))
-    return rates
+    with fresh_database(chain.postgres, template) as dsns, psycopg.connect(dsns.owner) as connection:
+        return _write(connection, tables, binary)
 
 
 def stored(connection: psycopg.Connection[Any], names: Sequence[str]) -> list[Table]:
