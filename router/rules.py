@@ -110,5 +110,4 @@ class _Run:
 
 
 def _add(to: list[str], more: tuple[str, ...]) -> None:
-    if more:
-        to += [one for one in more if one not in to]
+    to += [one for one in more if one not in to]

@@ -69,14 +69,4 @@ def _began(ticket: Ticket) -> datetime:
 
 
 def _with(ticket: Ticket, moments: tuple[Moment, ...], levels: ServiceLevels) -> Ticket:
-    clocks = fold(moments, levels)
-    return msgspec.structs.replace(
-        ticket,
-        moments=moments,
-        deadline=clocks.deadline,
-        next_response=clocks.next_response,
-        resolution=clocks.resolution,
-        first_answer=clocks.first_answer,
-        resolved=clocks.resolved,
-        next_action_at=clocks.next_action_at,
-    )
+    return msgspec.structs.replace(ticket, moments=moments, **fold(moments, levels)._asdict())

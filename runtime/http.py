@@ -51,7 +51,7 @@ class _Answer:
         if self._alone is not None:
             self._alone.cancel()
         head, self._head = self._head, b""
-        self._transport.write(head + more if head else more)
+        self._transport.write(head + more)
 
 
 class _Protocol(HttpToolsProtocol):

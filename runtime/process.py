@@ -75,7 +75,7 @@ def collect_rarely() -> None:
 
 
 def give_back() -> None:
-    """What a batch of 500 was packed in goes back to the system with it. glibc would take it for the usual size from then on,
+    """What a large batch was packed in goes back to the system with it. glibc would take it for the usual size from then on,
     and keep it: a tenth of a worker's memory. Other C libraries have no such call."""
     with suppress(AttributeError, OSError):
         libc = ctypes.CDLL(None)
